@@ -1,0 +1,1 @@
+"""What is decided: the stages of the three queues, over ports that others implement."""

@@ -1,0 +1,1 @@
+"""What is said: messages, events, facts, analyses and the model table; values only, no effects."""

@@ -1,0 +1,1 @@
+"""Pure decisions shared by the stages: names, chunks, keys, states, money."""

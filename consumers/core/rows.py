@@ -1,0 +1,305 @@
+"""The values that travel between the stages and the store; each name tells its place in the flow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
+from schemas.messages import Terms
+from schemas.outcomes import Outcome
+
+
+class Leased(StrEnum):
+    """What a lease can be taken on; RECONCILER has one row, named ``reconcile``."""
+
+    BATCH = "batch"
+    CHUNK = "chunk"
+    RECONCILER = "reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease in our hands: every write of the holder is guarded by its token."""
+
+    kind: Leased
+    id: str
+    token: str
+
+
+# ── batches ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """An accepted request on its way into the store; ``request`` is its canonical JSON, files included."""
+
+    batch_id: str
+    terms: Terms
+    model: str
+    bucket: str
+    request: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as stored. ``cursor`` says how far its plan is; ``round`` counts the resubmissions."""
+
+    batch_id: str
+    request_id: str
+    terms: Terms
+    model: str
+    bucket: str
+    state: BatchState
+    reason: str
+    revision: int
+    round: int
+    cursor: Mapping[str, Any]
+    cancelled: bool
+    created_at: datetime
+    finished_at: datetime | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file on its way into the plan; ``code`` and ``reason`` are set where it is REFUSED.
+
+    ``file_id`` is the text form; ``echo`` the id as the sender wrote it (an integer stays one).
+    """
+
+    position: int
+    file_id: str
+    echo: int | str
+    bucket: str
+    s3_key: str
+    size_bytes: int
+    etag: str
+    kind: str
+    local_path: str | None
+    context: Mapping[str, Any]
+    analysis_types: tuple[str, ...]
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record on its way into a chunk: the file by its position in the batch, the type, the attempt."""
+
+    position: int
+    analysis_type: str
+    attempt: int
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk with everything it will send. ``safe_names`` maps a file's position to its name in the folder."""
+
+    chunk_id: str
+    index: int
+    round: int
+    model: str
+    folder: str
+    priority: int
+    bytes: int
+    padding: int
+    safe_names: Mapping[int, str]
+    records: tuple[NewRecord, ...]
+    created_at: datetime
+    estimate_usd: Decimal | None = None
+
+
+# ── chunks and jobs ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The chunk's Bedrock job. Without ``arn`` it is an intent: a slot claimed, the create not confirmed."""
+
+    chunk_id: str
+    name: str
+    token: str
+    arn: str | None
+    status: JobStatus | None
+    message: str
+    claimed_at: datetime
+    submitted_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A chunk as stored, with what its stages need of its batch."""
+
+    chunk_id: str
+    batch_id: str
+    index: int
+    round: int
+    state: ChunkState
+    model: str
+    bucket: str
+    terms: Terms
+    folder: str
+    files: int
+    records: int
+    padding: int
+    bytes: int
+    cancelled: bool
+    created_at: datetime
+    ready_at: datetime | None
+    cleaned_at: datetime | None
+    last_error: str
+    failures: Mapping[str, int]
+    job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """A record as a manifest needs it."""
+
+    analysis_type: str
+    attempt: int
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFile:
+    """A file of a chunk: where it comes from, its name in the folder, what is asked about it."""
+
+    position: int
+    file_id: str
+    bucket: str
+    s3_key: str
+    size_bytes: int
+    etag: str
+    local_path: str | None
+    safe_name: str
+    context: Mapping[str, Any]
+    records: tuple[SentRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file never reached a manifest."""
+
+    position: int
+    code: str
+    reason: str
+
+
+class Gate(StrEnum):
+    """The answer to "may this chunk go on?"; every WAIT names what it waits for."""
+
+    OPEN = "open"
+    NO_ROOM = "no_room"
+    PAUSED = "paused"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """What Bedrock counted, where it did (Get and the summary file; new in 2026, may be absent)."""
+
+    total: int | None = None
+    processed: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+
+
+# ── results ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRecord:
+    """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text."""
+
+    file_id: str
+    analysis_type: str
+    outcome: Outcome
+    result: str | None = None
+    raw_text: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    retryable: bool = False
+    repaired: bool = False
+    stop_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: Decimal | None = None
+    prompt_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens and money; ``cost_usd`` None where unknown."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A current record that has no good result: what the retry decision looks at."""
+
+    position: int
+    file_id: str
+    analysis_type: str
+    attempt: int
+    outcome: Outcome
+    error_code: str
+    error_message: str
+    retryable: bool
+    repaired: bool
+    max_tokens: int
+    past: tuple[Outcome, ...]
+    size_bytes: int
+    s3_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCount:
+    """What a batch came to, counted in the store. ``outcomes`` counts current records by outcome."""
+
+    files: int
+    refused: int
+    records: int
+    reused: int
+    good: int
+    outcomes: Mapping[Outcome, int]
+    spent: Spent
+    padding: Spent
+    superseded: Spent
+    chunks: int
+    chunks_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job row not ended, as the reconciler compares it with Bedrock's list."""
+
+    chunk_id: str
+    name: str
+    token: str
+    arn: str | None
+    status: JobStatus | None
+    claimed_at: datetime
+    leased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows that should move and that nobody moves: ids by what they wait for."""
+
+    plans: tuple[str, ...] = ()
+    submits: tuple[str, ...] = ()
+    ingests: tuple[str, ...] = ()
+    settles: tuple[str, ...] = ()
+    cleanups: tuple[str, ...] = ()

@@ -1,0 +1,30 @@
+"""The events we send back, for an EventBridge bus or a queue."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EventName(StrEnum):
+    """The detail-type of an event of ours."""
+
+    BATCH_ACCEPTED = "Batch Accepted"
+    BATCH_REFUSED = "Batch Refused"
+    CHUNK_FINISHED = "Chunk Finished"
+    BATCH_FINISHED = "Batch Finished"
+
+
+class Event(BaseModel):
+    """Something a sender may rely on: what it speaks of is stored before it is sent.
+
+    ``time`` is ISO-8601 in UTC; ``detail`` holds plain JSON with money as decimal text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    source: str = "novabatch"
+    name: EventName = Field(alias="detail-type")
+    time: str
+    detail: Mapping[str, Any]

@@ -1,0 +1,180 @@
+"""What happened, as values: stages tell facts, the worker turns them into metrics and log lines."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that became true; ``event`` is its constant name in logs."""
+
+    event: ClassVar[str] = "fact"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAccepted(Fact):
+    """A new request was stored."""
+
+    event: ClassVar[str] = "batch_accepted"
+    batch_id: str
+    request_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDecided(Fact):
+    """Files were taken into a plan, linked to older results, or refused; ``outcome`` says which."""
+
+    event: ClassVar[str] = "files_decided"
+    batch_id: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanned(Fact):
+    """A plan is complete."""
+
+    event: ClassVar[str] = "batch_planned"
+    batch_id: str
+    files: int
+    refused: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesCopied(Fact):
+    """Files of a chunk were copied, found already there, or refused; ``bytes`` counts what moved."""
+
+    event: ClassVar[str] = "files_copied"
+    chunk_id: str
+    outcome: str
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMoved(Fact):
+    """A chunk reached a state; ``seconds`` is how long the phase that led to it took, if known."""
+
+    event: ClassVar[str] = "chunk_moved"
+    chunk_id: str
+    model: str
+    state: str
+    seconds: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobChanged(Fact):
+    """A Bedrock job was created or changed its status; ``seconds`` since its creation once it ended."""
+
+    event: ClassVar[str] = "job_changed"
+    chunk_id: str
+    model: str
+    status: str
+    job_arn: str
+    seconds: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsBlocked(Fact):
+    """Bedrock refused a job for quota or throttling; the chunk gave its slot back."""
+
+    event: ClassVar[str] = "slots_blocked"
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPaused(Fact):
+    """A model's submissions stopped until a person resumes them."""
+
+    event: ClassVar[str] = "model_paused"
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsJudged(Fact):
+    """Records of a chunk got an outcome."""
+
+    event: ClassVar[str] = "records_judged"
+    chunk_id: str
+    analysis_type: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySpent(Fact):
+    """What a chunk's records and padding cost; ``cost_usd`` None where the price is unknown."""
+
+    event: ClassVar[str] = "money_spent"
+    chunk_id: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded(Fact):
+    """A batch reached its end, for this revision."""
+
+    event: ClassVar[str] = "batch_ended"
+    batch_id: str
+    state: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundAdded(Fact):
+    """Failed records were gathered into new chunks."""
+
+    event: ClassVar[str] = "round_added"
+    batch_id: str
+    round: int
+    chunks: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCleaned(Fact):
+    """The temporary folders of a chunk are gone, or would go (``dry_run``)."""
+
+    event: ClassVar[str] = "chunk_cleaned"
+    chunk_id: str
+    objects: int
+    bytes: int
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled(Fact):
+    """The reconciler sent messages of one kind."""
+
+    event: ClassVar[str] = "reconciled"
+    action: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingMade(Fact):
+    """Something a person should look at; it is stored as well."""
+
+    event: ClassVar[str] = "finding_made"
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored(Fact):
+    """A message that is none of ours, or comes too late to matter."""
+
+    event: ClassVar[str] = "ignored"
+    why: str
+    subject: str
