@@ -5,7 +5,7 @@ errors of live jobs, prices from AWS's Bedrock price list as noted on the date t
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -210,16 +210,17 @@ class _File(_Strict):
     models: list[_Entry]
 
 
-def _nova(model_id: str, aliases: Iterable[str], max_output_tokens: int, *usd: str) -> Model:
-    price = Price(*map(Decimal, usd), since=date(2026, 11, 1))
-    return Model(model_id, base_model(model_id), tuple(aliases), max_output_tokens, prices=(price,))
+def _nova(model_id: str, alias: str, max_output_tokens: int, *usd: str) -> Model:
+    batch_in, batch_out, on_demand_in, on_demand_out = map(Decimal, usd)
+    price = Price(batch_in, batch_out, on_demand_in, on_demand_out, since=date(2026, 11, 1))
+    return Model(model_id, base_model(model_id), (alias,), max_output_tokens, prices=(price,))
 
 
 # USD per million tokens: batch in, batch out, on demand in, on demand out.
 BUILT_IN = (
-    _nova("us.amazon.nova-micro-v1:0", ["nova-micro"], 10_000, "0.0175", "0.07", "0.035", "0.14"),
-    _nova("us.amazon.nova-lite-v1:0", ["nova-lite"], 10_000, "0.03", "0.12", "0.06", "0.24"),
-    _nova("us.amazon.nova-pro-v1:0", ["nova-pro"], 10_000, "0.40", "1.60", "0.80", "3.20"),
-    _nova("us.amazon.nova-2-lite-v1:0", ["nova-2-lite"], 65_535, "0.165", "1.375", "0.33", "2.75"),
-    _nova("global.amazon.nova-2-lite-v1:0", ["global-nova-2-lite"], 65_535, "0.15", "1.25", "0.30", "2.50"),
+    _nova("us.amazon.nova-micro-v1:0", "nova-micro", 10_000, "0.0175", "0.07", "0.035", "0.14"),
+    _nova("us.amazon.nova-lite-v1:0", "nova-lite", 10_000, "0.03", "0.12", "0.06", "0.24"),
+    _nova("us.amazon.nova-pro-v1:0", "nova-pro", 10_000, "0.40", "1.60", "0.80", "3.20"),
+    _nova("us.amazon.nova-2-lite-v1:0", "nova-2-lite", 65_535, "0.165", "1.375", "0.33", "2.75"),
+    _nova("global.amazon.nova-2-lite-v1:0", "global-nova-2-lite", 65_535, "0.15", "1.25", "0.30", "2.50"),
 )
