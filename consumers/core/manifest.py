@@ -1,0 +1,68 @@
+"""The lines of a chunk's manifest, as Bedrock reads them.
+
+One JSON object a line with Nova's own body (AWS: Nova, complete request schema). Nothing in a line can be
+taken for a line's end, so it may be split at `\\n` or by any reader that knows more line ends.
+"""
+
+from functools import lru_cache
+
+import msgspec
+
+from consumers.core.layout import padding_id
+from consumers.core.media import Media
+from schemas.inference import Inference
+
+SCHEMA_VERSION = "messages-v1"
+PADDING_TEXT = "Answer with one word: yes."
+_LINE_ENDS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+
+
+def record_line(record_id: str, uri: str, media: Media, prompt: str, inference: Inference) -> bytes:
+    """Write the line that asks for one analysis of one file, with its `\\n`.
+
+    `uri` names the copy below the job's own input folder (AWS: Bedrock batch inference, input data).
+    UnicodeEncodeError for a prompt that holds half of a surrogate pair.
+    """
+    return b"".join(
+        (
+            _head(record_id),
+            b'{"',
+            media.kind.encode(),
+            b'":{"format":',
+            _json(media.format),
+            b',"source":{"s3Location":{"uri":',
+            _json(uri),
+            b"}}}},",
+            _rest(prompt, inference),
+        )
+    )
+
+
+def padding_line(number: int) -> bytes:
+    """Write a line that only fills a chunk up to Bedrock's minimum: text, one token of answer."""
+    return _head(padding_id(number)) + _rest(PADDING_TEXT, Inference(max_tokens=1))
+
+
+def _head(record_id: str) -> bytes:
+    return b'{"recordId":%b,"modelInput":{"schemaVersion":"%b","messages":[{"role":"user","content":[' % (
+        _json(record_id),
+        SCHEMA_VERSION.encode(),
+    )
+
+
+@lru_cache(maxsize=64)
+def _rest(prompt: str, inference: Inference) -> bytes:
+    """Write everything behind the media. Kept for the next line: the prompts of a chunk are few and long."""
+    settings: dict[str, float] = {"maxTokens": inference.max_tokens}
+    if inference.temperature is not None:
+        settings["temperature"] = float(inference.temperature)
+    if inference.top_p is not None:
+        settings["topP"] = float(inference.top_p)
+    return b'{"text":%b}]}],"inferenceConfig":%b}}\n' % (_json(prompt), _json(settings))
+
+
+def _json(value: object) -> bytes:
+    written = msgspec.json.encode(value)
+    for raw, escaped in _LINE_ENDS:
+        written = written.replace(raw, escaped)
+    return written
