@@ -1,0 +1,97 @@
+"""Manifest lines: what they hold, and that they survive any reader."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.core.manifest import padding_line, record_line
+from consumers.core.media import Media, media_of
+from schemas.inference import Inference
+
+URI = "s3://media/nova_batch/job_20260105_070809_abcdef_000/files/a.mov"
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+fractions = st.none() | st.floats(0, 1)
+
+
+def accepted(key: str) -> Media:
+    found = media_of(key)
+    assert found is not None
+    return found
+
+
+def test_a_video_record_is_written_as_nova_takes_it() -> None:
+    line = record_line("file-1:combined", URI, accepted("a.3gp"), "Describe.", Inference(4096, 0.3, 0.9))
+    assert json.loads(line) == {
+        "recordId": "file-1:combined",
+        "modelInput": {
+            "schemaVersion": "messages-v1",
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"video": {"format": "three_gp", "source": {"s3Location": {"uri": URI}}}},
+                        {"text": "Describe."},
+                    ],
+                }
+            ],
+            "inferenceConfig": {"maxTokens": 4096, "temperature": 0.3, "topP": 0.9},
+        },
+    }
+
+
+def test_an_image_record_speaks_of_an_image() -> None:
+    line = record_line("file-1:combined", URI, accepted("a.JPG"), "Describe.", Inference(10))
+    (media, _) = json.loads(line)["modelInput"]["messages"][0]["content"]
+    assert media == {"image": {"format": "jpeg", "source": {"s3Location": {"uri": URI}}}}
+
+
+def test_settings_left_to_the_model_are_not_written() -> None:
+    line = record_line("file-1:combined", URI, accepted("a.mov"), "Describe.", Inference(10))
+    assert json.loads(line)["modelInput"]["inferenceConfig"] == {"maxTokens": 10}
+
+
+@given(st.integers(0, 50_000))
+def test_padding_costs_one_token_of_answer(number: int) -> None:
+    line = json.loads(padding_line(number))
+    assert line["recordId"] == f"padding-{number}"
+    assert line["modelInput"]["inferenceConfig"] == {"maxTokens": 1}
+    (content,) = line["modelInput"]["messages"][0]["content"]
+    assert list(content) == ["text"]
+    assert content["text"]
+
+
+@given(texts, texts, texts, st.integers(1, 65_535), fractions, fractions)
+def test_what_is_written_is_read_back(
+    record: str, uri: str, prompt: str, most: int, temperature: float | None, top_p: float | None
+) -> None:
+    line = record_line(record, uri, accepted("a.mov"), prompt, Inference(most, temperature, top_p))
+    read = json.loads(line)
+    video, text = read["modelInput"]["messages"][0]["content"]
+    assert read["recordId"] == record
+    assert video["video"]["source"]["s3Location"]["uri"] == uri
+    assert text["text"] == prompt
+    settings = read["modelInput"]["inferenceConfig"]
+    assert settings["maxTokens"] == most
+    assert (settings.get("temperature"), settings.get("topP")) == (temperature, top_p)
+
+
+@given(texts | st.text("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029ab"))
+def test_no_reader_finds_a_line_end_within_a_line(prompt: str) -> None:
+    line = record_line("file-1:combined", URI, accepted("a.mov"), prompt, Inference(10))
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert len(line.decode().splitlines()) == 1
+
+
+def test_the_same_record_gives_the_same_bytes_whatever_came_before() -> None:
+    video = accepted("a.mov")
+    whole = record_line("file-1:combined", URI, video, "Same.", Inference(10, 0, 1))
+    assert whole == record_line("file-1:combined", URI, video, "Same.", Inference(10, 0.0, 1.0))
+    assert b'"temperature":0.0,"topP":1.0' in whole
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        record_line("file-1:combined", URI, accepted("a.mov"), "\ud800", Inference(10))
