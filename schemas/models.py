@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 1_000_000_000
 SLOTS = 20
 
 
-class BadModelTable(ValueError):  # noqa: N818 - named after what it says, as the other refusals are
+class BadModelTable(ValueError):
     """The text of MODELS_FILE cannot be used; the message names each field and what to write there."""
 
 
@@ -154,7 +154,7 @@ def _entries(text: str | None) -> "list[_Entry]":
 
 
 def _remedy(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(str(part) for part in error["loc"]) or "the text"
     if error["type"] == "json_invalid":
         return f'{error["msg"]}. Write one JSON object: {{"models": [{{"id": "...", ...}}]}}'
     if error["type"] == "extra_forbidden":

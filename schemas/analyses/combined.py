@@ -1,0 +1,27 @@
+"""All analyses of a kind in one record: the file is read, and paid for, once."""
+
+from schemas.analyses import (
+    chapters,
+    description,
+    elements,
+    search_metadata,
+    summary,
+    waterfall_classification,
+)
+from schemas.shapes.analysis import Analysis, Inference, Kind, compose
+
+VIDEO = (summary, chapters, elements, waterfall_classification, search_metadata)
+IMAGE = (description, elements, waterfall_classification, search_metadata)
+
+_DEFAULTS = Inference(4096, 0.2, 0.9)
+
+
+def _of(kind: Kind, modules: tuple[object, ...]) -> list[Analysis]:
+    analyses = [each for module in modules for each in getattr(module, "ANALYSES", ())]
+    return [each for each in analyses if each.kind == kind]
+
+
+ANALYSES = (
+    compose("combined", "video", _of("video", VIDEO), _DEFAULTS),
+    compose("combined", "image", _of("image", IMAGE), _DEFAULTS),
+)

@@ -1,0 +1,89 @@
+"""From the type information of a shape to the reader of its answers."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import inspect as types
+
+from schemas.shapes.reader import Either, Many, Optional, Parts, Reader, Table
+from schemas.shapes.scalars import Anything, Choice, Flag, Mended, Number, Words
+from schemas.shapes.times import mend_range, mend_time
+
+MENDS: Mapping[str, Callable[[object], str | None]] = {"time": mend_time, "range": mend_range}
+
+
+def reader_of(shape: type[msgspec.Struct]) -> Parts:
+    """Compile the reader of a shape."""
+    return _parts(_Bare(types.type_info(shape), {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """A type without its wrappings, and what they said."""
+
+    type: Any
+    says: Mapping[str, Any]
+
+
+def _bare(kind: types.Type) -> _Bare:
+    says: Mapping[str, Any] = {}
+    while isinstance(kind, types.Metadata):
+        says = {**(kind.extra or {}), **says}
+        kind = kind.type
+    return _Bare(kind, says)
+
+
+def _compile(kind: types.Type) -> Reader:
+    bare = _bare(kind)
+    return _COMPILERS[type(bare.type)](bare)
+
+
+def _words(bare: _Bare) -> Reader:
+    if by := MENDS.get(bare.says.get("reads", "")):
+        return Mended(by)
+    return Words(re.compile(bare.type.pattern) if bare.type.pattern else None)
+
+
+def _number(bare: _Bare) -> Reader:
+    low = -math.inf if bare.type.ge is None else bare.type.ge
+    high = math.inf if bare.type.le is None else bare.type.le
+    return Number(low, high, isinstance(bare.type, types.IntType))
+
+
+def _list(bare: _Bare) -> Reader:
+    item = _bare(bare.type.item_type)
+    return Many(_compile(bare.type.item_type), item.says.get("reads") == "range")
+
+
+def _either(bare: _Bare) -> Reader:
+    given = bare.type.types
+    inner = tuple(_compile(each) for each in given if not isinstance(each, types.NoneType))
+    reader = inner[0] if len(inner) == 1 else Either(inner)
+    return reader if len(inner) == len(given) else Optional(reader)
+
+
+def _parts(bare: _Bare) -> Parts:
+    said = {field.encode_name: _bare(field.type).says for field in bare.type.fields}
+    return Parts(
+        {field.encode_name: _compile(field.type) for field in bare.type.fields},
+        optional=frozenset(name for name, says in said.items() if says.get("optional")),
+        main=next((name for name, says in said.items() if says.get("main")), None),
+    )
+
+
+_COMPILERS: Mapping[type, Callable[[_Bare], Reader]] = {
+    types.StrType: _words,
+    types.IntType: _number,
+    types.FloatType: _number,
+    types.BoolType: lambda _: Flag(),
+    types.LiteralType: lambda bare: Choice(bare.type.values),
+    types.ListType: _list,
+    types.DictType: lambda bare: Table(_compile(bare.type.value_type)),
+    types.AnyType: lambda _: Anything(),
+    types.UnionType: _either,
+    types.StructType: _parts,
+}
