@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import Count, Shape, Time, says
 
 
@@ -27,7 +29,7 @@ class Chapters(Shape):
 ANALYSES = (
     Analysis(
         "chapters",
-        "video",
+        Kind.VIDEO,
         "Divide the whole video into chapters by topic. The first begins at 00:00, each next one where the "
         "one before ends, the last ends with the video.",
         Chapters,

@@ -8,12 +8,14 @@ from schemas.analyses import (
     summary,
     waterfall_classification,
 )
-from schemas.shapes.analysis import Analysis, Inference, Kind, compose
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis, compose
 
 VIDEO = (summary, chapters, elements, waterfall_classification, search_metadata)
 IMAGE = (description, elements, waterfall_classification, search_metadata)
 
-_DEFAULTS = Inference(4096, 0.2, 0.9)
+_INFERENCE = Inference(4096, 0.2, 0.9)
 
 
 def _of(kind: Kind, modules: tuple[object, ...]) -> list[Analysis]:
@@ -22,6 +24,6 @@ def _of(kind: Kind, modules: tuple[object, ...]) -> list[Analysis]:
 
 
 ANALYSES = (
-    compose("combined", "video", _of("video", VIDEO), _DEFAULTS),
-    compose("combined", "image", _of("image", IMAGE), _DEFAULTS),
+    compose("combined", Kind.VIDEO, _of(Kind.VIDEO, VIDEO), _INFERENCE),
+    compose("combined", Kind.IMAGE, _of(Kind.IMAGE, IMAGE), _INFERENCE),
 )

@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import MAIN, Shape, says
 
 
@@ -27,7 +29,7 @@ class Description(Shape):
 ANALYSES = (
     Analysis(
         "description",
-        "image",
+        Kind.IMAGE,
         "Describe the image: what it shows, where, what is in the centre, and how it was taken.",
         Description,
         Inference(2048, 0.3, 0.9),

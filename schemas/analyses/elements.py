@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import MAIN, Count, Level, Percentage, Shape, TimeRange, says
 
 
@@ -129,7 +131,7 @@ class ImageElements(Shape):
 ANALYSES = (
     Analysis(
         "elements",
-        "video",
+        Kind.VIDEO,
         "List the equipment that appears, the topics people speak about, how many people there are and who "
         "speaks when. Give every stretch of time in which something appears.",
         VideoElements,
@@ -137,7 +139,7 @@ ANALYSES = (
     ),
     Analysis(
         "elements",
-        "image",
+        Kind.IMAGE,
         "List the equipment, the other things, what is built or being built, the people, every readable "
         "text, the materials and the surroundings.",
         ImageElements,

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from schemas.analyses.waterfall_classification import ContentType, SkillLevel
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import MAIN, OPTIONAL, Certainty, Day, Shape, says
 from schemas.shapes.notes import Notes
 
@@ -118,23 +120,23 @@ _INSTRUCTIONS = """\
 Collect what helps to find the {kind} again. File name and path often hold the date, the customer and the \
 place: read them in the context. Say where each fact comes from and how sure it is."""
 
-_DEFAULTS = Inference(2048, 0.2, 0.9)
+_INFERENCE = Inference(2048, 0.2, 0.9)
 
 ANALYSES = (
     Analysis(
         "search_metadata",
-        "video",
+        Kind.VIDEO,
         _INSTRUCTIONS.format(kind="video"),
         VideoMetadata,
-        _DEFAULTS,
+        _INFERENCE,
         rules=(share_name,),
     ),
     Analysis(
         "search_metadata",
-        "image",
+        Kind.IMAGE,
         _INSTRUCTIONS.format(kind="image"),
         ImageMetadata,
-        _DEFAULTS,
+        _INFERENCE,
         rules=(share_name,),
     ),
 )

@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
+from schemas.inference import Inference
+from schemas.kinds import Kind
 from schemas.options import Options, SummaryDepth
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import MAIN, Shape, says
 from schemas.shapes.notes import Notes
 
@@ -31,7 +33,7 @@ def count_words(result: dict[str, object], _notes: Notes) -> None:
 ANALYSES = (
     Analysis(
         "summary",
-        "video",
+        Kind.VIDEO,
         "Summarise what the video shows and what is said in it: purpose, course, result.",
         Summary,
         Inference(2048, 0.3, 0.9),

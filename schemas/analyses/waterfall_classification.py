@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from schemas.shapes.analysis import Analysis, Inference
+from schemas.inference import Inference
+from schemas.kinds import Kind
+from schemas.shapes.analysis import Analysis
 from schemas.shapes.fields import OPTIONAL, Ratio, Shape, says
 from schemas.shapes.notes import Notes
 
@@ -99,13 +101,13 @@ Natural families have boulders, formal ones have none; Genesis is a kit, Custom 
 Give each dimension its confidence from 0.0 to 1.0. Below 0.70 (functional_type: 0.75) write Unknown and \
 say why in unknown_reasons; leave the other dimensions out of unknown_reasons."""
 
-_DEFAULTS = Inference(2048, 0.2, 0.9)
+_INFERENCE = Inference(2048, 0.2, 0.9)
 
 ANALYSES = (
     Analysis(
-        "waterfall_classification", "video", _INSTRUCTIONS, VideoClassification, _DEFAULTS, rules=(doubt,)
+        "waterfall_classification", Kind.VIDEO, _INSTRUCTIONS, VideoClassification, _INFERENCE, rules=(doubt,)
     ),
     Analysis(
-        "waterfall_classification", "image", _INSTRUCTIONS, ImageClassification, _DEFAULTS, rules=(doubt,)
+        "waterfall_classification", Kind.IMAGE, _INSTRUCTIONS, ImageClassification, _INFERENCE, rules=(doubt,)
     ),
 )

@@ -5,17 +5,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
+from schemas.inference import Inference
+from schemas.kinds import Kind
 from schemas.options import Options, SummaryDepth
 from schemas.shapes.compiler import reader_of
 from schemas.shapes.notes import Notes
 from schemas.shapes.reader import NOTHING, Parts
 from schemas.shapes.skeleton import skeleton
 
-Kind = Literal["video", "image"]
 Rule = Callable[[dict[str, Any], Notes], None]
 """Changes a read result in place, e.g. adds a field that follows from others."""
 Wish = Callable[[Options], str]
@@ -44,19 +45,6 @@ _END = "Answer with the JSON object only: no text before or after it and no code
 
 
 @dataclass(frozen=True, slots=True)
-class Inference:
-    """How the model is run: `max_tokens` limits the answer."""
-
-    max_tokens: int
-    temperature: float
-    top_p: float
-
-    def config(self) -> dict[str, int | float]:
-        """Return the `inferenceConfig` of Nova's request body."""
-        return {"maxTokens": self.max_tokens, "temperature": self.temperature, "topP": self.top_p}
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """An answer as read: `result` has every field of the shape, `missing` the paths that were left empty.
 
@@ -76,7 +64,7 @@ class Analysis:
     kind: Kind
     instructions: str
     shape: type[msgspec.Struct]
-    defaults: Inference
+    inference: Inference
     rules: tuple[Rule, ...] = ()
     wishes: tuple[Wish, ...] = ()
     parts: tuple["Analysis", ...] = ()
@@ -104,12 +92,13 @@ class Analysis:
         shape = json.dumps(msgspec.json.schema(self.shape), sort_keys=True)
         return hashlib.sha256("\0".join([*texts, shape]).encode()).hexdigest()[:12]
 
-    def inference(self, options: Options) -> Inference:
-        """Return how the model is run: the defaults, overridden by what the options name."""
+    def inference_for(self, options: Options) -> Inference:
+        """Return how the model is run: the analysis's own settings, overridden by what the options name."""
+        own = self.inference
         return Inference(
-            self.defaults.max_tokens if options.max_tokens is None else options.max_tokens,
-            self.defaults.temperature if options.temperature is None else options.temperature,
-            self.defaults.top_p if options.top_p is None else options.top_p,
+            own.max_tokens if options.max_tokens is None else options.max_tokens,
+            own.temperature if options.temperature is None else options.temperature,
+            own.top_p if options.top_p is None else options.top_p,
         )
 
     def read(self, answer: object) -> Reading:
@@ -150,11 +139,14 @@ class Analysis:
     def _unwrapped(self, answer: object) -> object:
         """Take the answer out of an envelope: `[{...}]`, or an object that holds only another one."""
         if isinstance(answer, list) and len(answer) == 1:
-            return answer[0]
-        if isinstance(answer, dict) and len(answer) == 1 and not answer.keys() & self._reader.fields.keys():
+            inner = answer[0]
+        elif isinstance(answer, dict) and len(answer) == 1:
             inner = next(iter(answer.values()))
-            return inner if isinstance(inner, dict) else answer
-        return answer
+        else:
+            return answer
+        fields = self._reader.fields.keys()
+        enveloped = isinstance(inner, dict) and fields & inner.keys() and not fields & set(answer)
+        return inner if enveloped else answer
 
     @cached_property
     def _reader(self) -> Parts:
@@ -172,7 +164,7 @@ class Analysis:
 _VARIANTS = [(depth, language) for depth in get_args(SummaryDepth) for language in ("auto", "xx")]
 
 
-def compose(name: str, kind: Kind, parts: Sequence[Analysis], defaults: Inference) -> Analysis:
+def compose(name: str, kind: Kind, parts: Sequence[Analysis], inference: Inference) -> Analysis:
     """Put several analyses of a kind into one: one answer with a part each, under the part's name."""
     shape = msgspec.defstruct(
         f"{name.title()}{kind.title()}",
@@ -183,7 +175,7 @@ def compose(name: str, kind: Kind, parts: Sequence[Analysis], defaults: Inferenc
         kind,
         "\n\n".join(f"{part.name}: {part.instructions}" for part in parts),
         shape,
-        defaults,
+        inference,
         rules=tuple(_within(part.name, rule) for part in parts for rule in part.rules),
         wishes=tuple(wish for part in parts for wish in part.wishes),
         parts=tuple(parts),
