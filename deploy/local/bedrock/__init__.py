@@ -1,0 +1,1 @@
+"""Amazon Bedrock's batch inference, emulated inside moto."""

@@ -1,0 +1,153 @@
+"""What makes jobs go from state to state, and tells of it."""
+
+import functools
+import hashlib
+import threading
+from typing import Any
+
+from deploy.local import events_fixes
+from deploy.local.bedrock import inputs, processing
+from deploy.local.bedrock.agenda import Agenda
+from deploy.local.bedrock.jobs import Job, JobStore
+from deploy.local.bedrock.notices import event_of
+from deploy.local.bedrock.storage import Storage
+from deploy.local.faults import Faults
+from deploy.local.knobs import Knobs
+
+NEXT = {"Submitted": "Validating", "Validating": "Scheduled", "Scheduled": "InProgress"}
+FAULT_MESSAGES = {"Failed": "Internal error. Try the job again.", "Expired": "The job timed out."}
+
+
+class Engine:
+    """The emulated Bedrock behind its API."""
+
+    def __init__(self, knobs: Knobs, faults: Faults, s3_lock: threading.RLock) -> None:
+        self.knobs = knobs
+        self.faults = faults
+        self.jobs = JobStore(knobs)
+        self._s3_lock = s3_lock
+        self._agenda = Agenda()
+        self._agenda.start()
+
+    def reset(self) -> None:
+        """Forget all jobs and whatever was about to happen to them."""
+        with self.jobs.lock:
+            self._agenda.clear()
+            self.jobs.clear()
+
+    def submit(self, account: str, region: str, request: dict[str, Any]) -> Job:
+        """Take in a job and start it on its way; a replayed token changes nothing."""
+        job, is_new = self.jobs.create(account, region, request, self.faults.for_job)
+        if is_new:
+            self._announce(job)
+            self._step_later(job)
+        return job
+
+    def stop(self, job: Job) -> bool:
+        """Begin to stop a job; False when it has ended already."""
+        with self.jobs.lock:
+            if job.ended:
+                return False
+            if job.status != "Stopping":
+                self._begin_stop(job)
+            return True
+
+    def resume_stuck(self) -> None:
+        """Let jobs go on that a fault kept in a state."""
+        with self.jobs.lock:
+            for job in self.jobs.all():
+                if job.fault and job.fault.outcome == "stuck" and job.status == job.fault.state:
+                    job.fault = None
+                    self._step_later(job)
+
+    def _begin_stop(self, job: Job) -> None:
+        job.stopped_in = job.status
+        self._move(job, "Stopping")
+        self._step_later(job)
+
+    def _step_later(self, job: Job) -> None:
+        # The state is part of the appointment: a job that was stopped meanwhile has another one.
+        self._agenda.add(self.knobs.step_seconds, functools.partial(self._step, job, job.status))
+
+    def _step(self, job: Job, expected: str) -> None:
+        with self.jobs.lock:
+            if job.status != expected:
+                return
+        fault = job.fault
+        if fault and fault.outcome == "stuck" and fault.state == job.status:
+            return
+        try:
+            self._leave(job)
+        except Exception as error:
+            self._move(job, "Failed", f"Internal error of the local AWS: {error!r}")
+            raise
+        if not job.ended:
+            self._step_later(job)
+
+    def _leave(self, job: Job) -> None:
+        """Leave the present state for the next."""
+        if job.status == "Stopping":
+            share = self.knobs.stopped_share if job.stopped_in == "InProgress" else 0.0
+            self._end(job, "Stopped", "", share)
+        elif self._strike(job):
+            return
+        elif job.status == "InProgress":
+            self._end(job, "Completed", "", 1.0)
+        elif job.status == "Validating" and (complaint := self._complaint(job)):
+            self._move(job, "Failed", complaint)
+        else:
+            self._move(job, NEXT[job.status])
+
+    def _strike(self, job: Job) -> bool:
+        """Bring about what a fault has in store for the job in this state, if anything."""
+        fault = job.fault
+        if fault is None or fault.state != job.status or fault.outcome == "stuck":
+            return False
+        message = fault.message or FAULT_MESSAGES.get(fault.outcome, "")
+        if fault.outcome == "Stopped":
+            self._begin_stop_by_fault(job)
+        elif fault.outcome == "Failed" or job.status != "InProgress":
+            self._move(job, fault.outcome, message)
+        else:
+            self._end(job, fault.outcome, message, 1.0 - fault.missing_share)
+        return True
+
+    def _begin_stop_by_fault(self, job: Job) -> None:
+        with self.jobs.lock:
+            job.fault = None
+            job.stopped_in = job.status
+            self._move(job, "Stopping")
+
+    def _complaint(self, job: Job) -> str:
+        """Look at the input; return why the job fails, or nothing."""
+        try:
+            files = inputs.read(job, self._storage(job), self.knobs)
+        except inputs.InputRefusedError as refusal:
+            return str(refusal)
+        job.record_ids = [record["recordId"] for file in files for record in file.records]
+        job.counts.total = len(job.record_ids)
+        return ""
+
+    def _end(self, job: Job, status: str, message: str, share: float) -> None:
+        """Process a share of the records, write the output, and end the job."""
+        if share > 0:
+            processing.run(job, self._storage(job), self.knobs, self.faults, share)
+        self._move(job, status, message)
+
+    def _storage(self, job: Job) -> Storage:
+        return Storage(job.account, self._s3_lock)
+
+    def _move(self, job: Job, status: str, message: str = "") -> None:
+        with self.jobs.lock:
+            job.move(status, message)
+        self._announce(job)
+
+    def _announce(self, job: Job) -> None:
+        """Send the state-change event, as badly as the event faults say."""
+        event, faults = event_of(job), self.faults.events
+        chance = int(hashlib.sha256(f"{job.name}{job.status}".encode()).hexdigest()[:8], 16) / 2**32
+        if job.status in faults.drop_statuses or chance < faults.drop_events:
+            return
+        delay = chance * 4 * max(self.knobs.step_seconds, 0.05) if faults.shuffle_events else 0.0
+        for _ in range(1 + faults.duplicate_events):
+            self._agenda.add(delay, functools.partial(events_fixes.deliver, job.account, job.region, event))
