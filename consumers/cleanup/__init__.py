@@ -1,0 +1,17 @@
+"""The stages of the cleanup-requests queue."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from consumers.cleanup.cleanup_batch import cleanup_batch
+from consumers.cleanup.cleanup_chunk import cleanup_chunk
+from consumers.cleanup.sweep import sweep
+from consumers.core.world import Stage
+from schemas.messages import CleanupBatch, CleanupChunk, Sweep
+
+STAGES: Mapping[type[BaseModel], Stage] = {
+    CleanupChunk: cleanup_chunk,
+    CleanupBatch: cleanup_batch,
+    Sweep: sweep,
+}

@@ -90,3 +90,12 @@ def is_forward(old: JobStatus | None, new: JobStatus) -> bool:
     if old in JOB_ENDS:
         return False
     return new in JOB_ENDS or _PROGRESS.index(new) > _PROGRESS.index(old)
+
+
+def end_of(total: int, good: int, *, cancelled: bool) -> BatchState:
+    """Return how a batch ends: ``total`` counts its records and REFUSED files, ``good`` what succeeded."""
+    if good == total and total > 0:
+        return B.COMPLETED
+    if cancelled:
+        return B.CANCELLED
+    return B.COMPLETED_WITH_ERRORS if good else B.FAILED

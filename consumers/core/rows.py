@@ -98,7 +98,7 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A chunk with everything it will send. ``safe_names`` maps a file's position to its name in the folder."""
+    """A chunk with everything it will send; ``safe_names`` maps a file's position to its copy's name."""
 
     chunk_id: str
     index: int
@@ -292,6 +292,7 @@ class OpenJob:
     status: JobStatus | None
     claimed_at: datetime
     leased: bool
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

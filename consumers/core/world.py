@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -216,7 +216,7 @@ class Batches(Protocol):
     def finish_batch(self, held: rows.Held, state: BatchState, reason: str, now: datetime) -> None:
         """Move a batch to an end state."""
 
-    def cancel(self, batch_id: str, reason: str) -> Sequence[str]:
+    def cancel(self, batch_id: str, reason: str, now: datetime) -> Sequence[str]:
         """Set the cancel flag; chunks without lease and job become CANCELLED with their records.
 
         Returns the ids of chunks whose job is open.
@@ -248,11 +248,13 @@ class Chunks(Protocol):
     def chunk_files(self, chunk_id: str) -> Sequence[rows.ChunkFile]:
         """Return a chunk's files in order, with the records to send."""
 
-    def open_staging(self, held: rows.Held, places: int, now: datetime) -> rows.Gate:
+    def open_staging(self, held: rows.Held, slots: int, stage_ahead: int, now: datetime) -> rows.Gate:
         """PLANNED → PREPARING if the model has a stage place and is not paused.
 
         Under the model's row lock: PREPARING and READY chunks without a job count against
-        ``places`` (STAGE_AHEAD + free slots). A chunk PREPARING already is OPEN again.
+        ``stage_ahead`` + free slots. A chunk PREPARING already is OPEN again. NO_ROOM, PAUSED and BLOCKED
+        park the chunk: its lease ends in the same transaction, so that whoever frees a place later
+        finds it waiting.
         """
 
     def refuse_files(self, held: rows.Held, refusals: Sequence[rows.Refusal]) -> None:
@@ -262,10 +264,17 @@ class Chunks(Protocol):
         """PREPARING → READY."""
 
     def claim_slot(self, held: rows.Held, name: str, token: str, slots: int, now: datetime) -> rows.Gate:
-        """Insert the job row if a slot is free, under the model's row lock; an own claim is OPEN again."""
+        """Insert the job row if a slot is free, under the model's row lock; an own claim is OPEN again.
+
+        NO_ROOM, PAUSED and BLOCKED park the chunk, as in ``open_staging``.
+        """
 
     def give_slot_back(self, held: rows.Held, why: str, now: datetime, *, block: bool) -> None:
-        """Delete the job row; with ``block`` set the model's ``blocked_until`` (30 s, doubling to 10 min)."""
+        """Delete the job row and park the chunk, under the model's row lock.
+
+        With ``block`` the model's ``blocked_until`` is set (30 s, doubling to 10 min) and the chunk parks;
+        without, the lease stays for the chunk's end to be written.
+        """
 
     def submitted(self, chunk_id: str, arn: str, now: datetime) -> bool:
         """Store the job's ARN and READY → SUBMITTED; False if the event stage was faster.
@@ -403,7 +412,7 @@ class World:
     checkpoint: Callable[[], None]
 
 
-Stage = Callable[[BaseModel, World], Outcome]
+Stage = Callable[[Any, World], Outcome]
 
 
 def done(facts: Iterable[Fact] = (), then: Iterable[BaseModel] = ()) -> Done:

@@ -1,0 +1,53 @@
+# Everything a newcomer types. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := $(shell command -v uv 2>/dev/null)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help venv demo up test check format lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+venv: $(READY) ## make the virtual environment from the hash-locked requirements
+
+$(READY): requirements-dev.txt pyproject.toml
+ifdef UV
+	test -x $(BIN)/python || uv venv --quiet --seed --python $(PYTHON) $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	touch $@
+
+demo: $(READY) ## one batch from message to stored results on a local AWS; MEDIA=folder takes your own files
+	$(BIN)/python -m deploy.local demo $(if $(MEDIA),"$(MEDIA)")
+
+up: $(READY) ## the local AWS and the three consumers, until Ctrl-C
+	$(BIN)/python -m deploy.local up
+
+test: $(READY) ## all tests, against real parts
+	$(BIN)/python -m pytest
+
+check: $(READY) ## style, types, and locks in step with pyproject.toml
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python .ci/locks.py --check
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## renew both lock files from pyproject.toml
+	$(BIN)/python .ci/locks.py
+
+clean: ## remove the virtual environment and the local state
+	rm -rf $(VENV) .local

@@ -1,0 +1,81 @@
+"""reconcile: compare the store with Bedrock's own list and send the messages that are missing."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+from consumers.core.rows import Leased, OpenJob
+from consumers.core.world import Done, JobReport, Outcome, World, done
+from consumers.wake import next_chunks
+from schemas.facts import Reconciled
+from schemas.job_events import JobStateChange
+from schemas.messages import (
+    CancelBatch,
+    CleanupChunk,
+    IngestChunk,
+    PlanBatch,
+    Reconcile,
+    SettleBatch,
+    SubmitChunk,
+)
+
+LOOK_BACK = timedelta(hours=1)
+ROWS = 1000
+
+Finding = tuple[str, BaseModel]
+
+
+def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
+    """Make one pass, if nobody else is making one; it changes no row and only sends messages."""
+    if world.hold(Leased.RECONCILER, "reconcile") is None:
+        return Done()
+    found = [*_jobs(world.store.open_jobs(), world), *_rows(world), *_chunks(world)]
+    unique = {body.model_dump_json(): (action, body) for action, body in found}
+    counts: dict[str, int] = {}
+    for action, _ in unique.values():
+        counts[action] = counts.get(action, 0) + 1
+    facts = [Reconciled(action, count) for action, count in counts.items()]
+    return done(facts, [body for _, body in unique.values()])
+
+
+def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:
+    """Name the jobs whose status the store does not know, and the claims that never became a job."""
+    if not open_jobs:
+        return
+    by_arn = {job.arn: job for job in open_jobs if job.arn}
+    by_name = {job.name: job for job in open_jobs}
+    seen = set()
+    for report in world.jobs.since(min(job.claimed_at for job in open_jobs) - LOOK_BACK):
+        job = by_arn.get(report.arn) or by_name.get(report.name)
+        if job is not None:
+            seen.add(job.chunk_id)
+            yield from _compare(job, report)
+    for job in open_jobs:
+        if job.chunk_id not in seen and job.arn is None and not job.leased:
+            yield "claim_without_job", SubmitChunk(chunk_id=job.chunk_id)
+
+
+def _compare(job: OpenJob, report: JobReport) -> Iterator[Finding]:
+    hint = JobStateChange.hint(report.arn, report.name, report.status)
+    if job.arn is None and not job.leased:
+        yield "job_adopted", hint
+    elif job.arn is not None and report.status != job.status:
+        yield "event_missed", hint
+    if job.cancelled and job.arn is not None:
+        yield "job_not_stopped", CancelBatch(batch_id=job.chunk_id.partition("-")[0])
+
+
+def _rows(world: World) -> Iterator[Finding]:
+    waiting = world.store.waiting(world.now, ROWS)
+    yield from (("plan_stalled", PlanBatch(batch_id=each)) for each in waiting.plans)
+    yield from (("chunk_stalled", SubmitChunk(chunk_id=each)) for each in waiting.submits)
+    yield from (("not_ingested", IngestChunk(chunk_id=each)) for each in waiting.ingests)
+    yield from (("not_settled", SettleBatch(batch_id=each)) for each in waiting.settles)
+    if world.policy.cleanup_after_success:
+        yield from (("not_cleaned", CleanupChunk(chunk_id=each)) for each in waiting.cleanups)
+
+
+def _chunks(world: World) -> Iterator[Finding]:
+    for model in world.store.models():
+        yield from (("chunk_not_woken", message) for message in next_chunks(model, world))

@@ -1,0 +1,67 @@
+"""settle_batch: the one owner of a batch's end: another round for what may succeed, or the end itself."""
+
+from consumers.core.lifecycle import BATCH_ENDS, BatchState, end_of
+from consumers.core.retry import tokens_for_retry
+from consumers.core.rows import Batch, BatchCount, FailedRecord, Held, Leased
+from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.job_state.report import finished_event, write_report
+from consumers.resubmission import gather, resubmit
+from schemas.facts import BatchEnded
+from schemas.messages import SettleBatch
+
+
+def settle_batch(message: SettleBatch, world: World) -> Outcome:
+    """Look at a batch after a chunk of it is through; only the last one finds something to do."""
+    batch = world.store.batch(message.batch_id)
+    if batch is None:
+        return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
+    if batch.state in BATCH_ENDS:
+        return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
+    if not _all_through(batch, world.store.count(batch.batch_id)):
+        return Done()
+    held = world.hold(Leased.BATCH, batch.batch_id)
+    if held is None:
+        return Done()
+    return _settle(world.store.batch(message.batch_id) or batch, held, world)
+
+
+def _all_through(batch: Batch, count: BatchCount) -> bool:
+    return batch.state is not BatchState.PLANNING and count.chunks == count.chunks_through
+
+
+def _settle(batch: Batch, held: Held, world: World) -> Outcome:
+    count = world.store.count(batch.batch_id)
+    if batch.state in BATCH_ENDS or not _all_through(batch, count):
+        return Done()
+    items = [] if batch.cancelled else gather(batch, lambda record: _ask(record, batch, world), world)
+    if items:
+        return resubmit(batch, held, items, world)
+    return _end(batch, held, count, world)
+
+
+def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
+    """Return the tokens to ask for if the record is sent again by itself, else None."""
+    model = world.models.find(batch.model)
+    limit = model.max_output_tokens if model else record.max_tokens
+    return tokens_for_retry(record, world.policy.max_attempts, limit)
+
+
+def _end(batch: Batch, held: Held, count: BatchCount, world: World) -> Outcome:
+    """Write the results, then the state, then send the event: each speaks only of what is there."""
+    state = end_of(count.records + count.refused, count.good, cancelled=batch.cancelled)
+    reason = _reason(batch, count, state)
+    write_report(batch, count, state, reason, world)
+    world.store.finish_batch(held, state, reason, world.now)
+    ended = world.store.batch(batch.batch_id) or batch
+    fact = BatchEnded(batch.batch_id, state, ended.revision)
+    return done([fact], [finished_event(ended, count, world)])
+
+
+def _reason(batch: Batch, count: BatchCount, state: BatchState) -> str:
+    """Say in one line why a batch is not simply COMPLETED."""
+    if state is BatchState.COMPLETED:
+        return ""
+    bad = [f"{n} {outcome}" for outcome, n in count.outcomes.items() if n and outcome != "SUCCEEDED"]
+    refused = [f"{count.refused} files refused"] if count.refused else []
+    planned = [str(batch.cursor["reason"])] if batch.cursor.get("reason") else []
+    return "; ".join([*planned, *refused, *bad]) or "no file in the request could be analysed"

@@ -1,0 +1,22 @@
+"""Putting a plan to S3 before the first of its jobs, once and for ever."""
+
+from collections.abc import Iterable
+
+from consumers.core import layout
+from consumers.core.faults import Changed
+from consumers.core.plan import plan_lines
+from consumers.core.rows import Batch, NewChunk
+from consumers.core.world import World
+
+
+def put_plan(batch: Batch, round: int, chunks: Iterable[NewChunk], world: World) -> None:
+    """Write a round's plan unless it stands there already, from a run that was cut short."""
+    key = layout.plan_key(batch.batch_id, round)
+    request = world.store.request_of(batch.batch_id)
+    lines = plan_lines(request, chunks, world.policy.job_name_prefix, batch.batch_id)
+    try:
+        with world.objects.writer(key, content_type="application/jsonl", if_absent=True) as out:
+            for line in lines:
+                out.write(line)
+    except Changed:
+        return

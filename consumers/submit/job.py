@@ -1,0 +1,82 @@
+"""Giving a READY chunk its job: claim a slot, create, find again what was created before."""
+
+from consumers.core import layout
+from consumers.core.faults import (
+    Denied,
+    Fault,
+    NameTaken,
+    PassingFault,
+    QuotaExceeded,
+    Rejected,
+    Throttled,
+)
+from consumers.core.rows import Chunk, Gate, Held
+from consumers.core.world import Done, JobRequest, Later, Outcome, World, done
+from consumers.endings import after_end, cancel_chunk, fail_chunk
+from consumers.wake import next_chunks
+from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked
+
+LOOK_AGAIN = 5.0
+
+
+def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
+    """Claim a slot and create the chunk's one job; without a slot the READY row waits."""
+    name = layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
+    token = layout.client_token(name)
+    model = world.models.find(chunk.model)
+    gate = world.store.claim_slot(held, name, token, model.slots if model else 0, world.now)
+    if gate is Gate.CANCELLED:
+        return _ended(cancel_chunk(chunk, held, world), chunk, world)
+    if gate is not Gate.OPEN:
+        return Done()
+    world.checkpoint()
+    request = JobRequest(
+        name,
+        token,
+        chunk.model,
+        world.policy.role_arn,
+        layout.input_uri(world.policy.bucket, chunk.folder),
+        layout.output_uri(world.policy.bucket, chunk.folder),
+        world.policy.job_timeout_hours,
+    )
+    return _create(request, chunk, held, world)
+
+
+def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outcome:
+    try:
+        arn = world.jobs.create(request)
+    except (QuotaExceeded, Throttled) as fault:
+        world.store.give_slot_back(held, fault.message, world.now, block=True)
+        return done([SlotsBlocked(chunk.model, fault.message)])
+    except (Rejected, Denied) as fault:
+        return _refused(fault, chunk, held, world)
+    except (NameTaken, PassingFault) as fault:
+        found = world.jobs.find(request.name, request.token)
+        if found is None:
+            return Later(LOOK_AGAIN, f"no answer, and no job {request.name} yet: {fault.message}")
+        arn = found.arn
+    return _created(arn, chunk, world)
+
+
+def _created(arn: str, chunk: Chunk, world: World) -> Done:
+    """Store the ARN; if the event stage was faster its word stands."""
+    world.store.start_batch(chunk.batch_id)
+    facts: list[Fact] = []
+    if world.store.submitted(chunk.chunk_id, arn, world.now):
+        facts.append(JobChanged(chunk.chunk_id, chunk.model, "Submitted", arn))
+        facts.append(ChunkMoved(chunk.chunk_id, chunk.model, "SUBMITTED"))
+    now = world.store.chunk(chunk.chunk_id)
+    if now is not None and now.cancelled:
+        world.jobs.stop(arn)
+    return done(facts, next_chunks(chunk.model, world))
+
+
+def _refused(fault: Fault, chunk: Chunk, held: Held, world: World) -> Done:
+    """End a chunk whose job Bedrock will not create: its slot is free again, its records say why."""
+    world.store.give_slot_back(held, fault.message, world.now, block=False)
+    return _ended(fail_chunk(chunk, held, "JOB_FAILED", fault.message, world), chunk, world)
+
+
+def _ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
+    now = world.store.chunk(chunk.chunk_id) or chunk
+    return done(facts, after_end(now, world))

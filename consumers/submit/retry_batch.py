@@ -1,0 +1,30 @@
+"""retry_batch: send again, as a person asked, whatever an ended batch has no good result for."""
+
+from consumers.core.lifecycle import BATCH_ENDS
+from consumers.core.rows import FailedRecord, Leased
+from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.naming import named_batch
+from consumers.resubmission import gather, resubmit
+from schemas.facts import Ignored
+from schemas.messages import RetryBatch
+
+
+def retry_batch(message: RetryBatch, world: World) -> Outcome:
+    """Open another round for an ended batch; permanent failures and stopped records are tried too."""
+    batch = named_batch(message, world)
+    if isinstance(batch, Refuse):
+        return batch
+    if batch.state not in BATCH_ENDS:
+        return Refuse("batch_not_ended", f"batch {batch.batch_id} is {batch.state}: retry it when it has ended")
+    held = world.hold(Leased.BATCH, batch.batch_id)
+    if held is None:
+        return Done()
+    items = gather(batch, _asked_again, world)
+    if not items:
+        return done([Ignored("nothing to retry", batch.batch_id)])
+    return resubmit(batch, held, items, world)
+
+
+def _asked_again(record: FailedRecord) -> int | None:
+    """Return the tokens to ask for; what was paid for and only not read is never bought again."""
+    return None if record.error_code == "RESULT_FETCH_FAILED" else record.max_tokens

@@ -1,0 +1,133 @@
+"""submit_batch: accept a request once, or say why it can never work."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from consumers.core import layout
+from consumers.core.lifecycle import BatchState
+from consumers.core.rows import NewBatch
+from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.endings import stamp
+from schemas.analyses import NAMES, parts_of
+from schemas.events import Event, EventName
+from schemas.facts import BatchAccepted
+from schemas.kinds import Kind
+from schemas.messages import PlanBatch, SubmitBatch
+from schemas.models import Model
+
+
+def submit_batch(message: SubmitBatch, world: World) -> Outcome:
+    """Store the request under its request_id and have it planned."""
+    model = world.models.find(message.model)
+    problem = _model_problem(message, model, world) or _places_problem(message, world) or _types_problem(message)
+    if problem is not None or model is None:
+        return _refuse(message, problem or ("unknown_model", ""), world)
+    request = canonical(message, model.id, message.bucket or world.policy.bucket)
+    batch_id = layout.batch_id(message.request_id)
+    stored = world.store.batch(batch_id)
+    if stored is None and world.objects.exists(layout.plan_key(batch_id)):
+        return _refuse(message, _lost_database(batch_id), world)
+    batch = NewBatch(
+        batch_id, message.terms(), model.id, message.bucket or world.policy.bucket, request, world.now
+    )
+    if world.store.accept(batch):
+        facts = (BatchAccepted(batch_id, message.request_id, model.id),)
+        return Done(facts, (PlanBatch(batch_id=batch_id),))
+    return _again(message, batch, world)
+
+
+def _again(message: SubmitBatch, batch: NewBatch, world: World) -> Outcome:
+    """Answer a request_id that is known: the same content changes nothing, other content is refused."""
+    difference = differing(world.store.request_of(batch.batch_id), batch.request)
+    if difference:
+        why = (
+            f"request_id {message.request_id!r} was accepted before with other content: "
+            f"{difference} differ. Use a new request_id for a new request."
+        )
+        return _refuse(message, ("request_id_reused", why), world)
+    stored = world.store.batch(batch.batch_id)
+    planning = stored is not None and stored.state is BatchState.PLANNING
+    return done(then=[PlanBatch(batch_id=batch.batch_id)] if planning else [])
+
+
+def canonical(message: SubmitBatch, model: str, bucket: str) -> str:
+    """Return the request as JSON that is equal for equal requests, defaults and names filled in."""
+    fields = message.model_dump(mode="json", exclude={"version"})
+    fields |= {"model": model, "bucket": bucket}
+    if message.budget_usd is not None:
+        fields["budget_usd"] = f"{message.budget_usd.normalize():f}"
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def differing(old: str, new: str) -> str:
+    """Name the fields in which two canonical requests differ, files by their ids; empty if none."""
+    before, after = json.loads(old), json.loads(new)
+    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return ", ".join(_differing_files(before, after) if name == "files" else name for name in names)
+
+
+def _differing_files(before: Mapping[str, Any], after: Mapping[str, Any], limit: int = 5) -> str:
+    old, new = ({str(file["file_id"]): file for file in request["files"]} for request in (before, after))
+    ids = [file_id for file_id in {**old, **new} if old.get(file_id) != new.get(file_id)]
+    more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
+    return f"files ({', '.join(ids[:limit])}{more})" if ids else "the order of files"
+
+
+Problem = tuple[str, str]
+
+
+def _model_problem(message: SubmitBatch, model: Model | None, world: World) -> Problem | None:
+    if model is None:
+        known = ", ".join(world.models.names())
+        return "unknown_model", f'Field "model": {message.model!r} is not in the model table. Known: {known}.'
+    limit, asked = model.max_output_tokens, message.options.max_tokens
+    if asked is not None and asked > limit:
+        return "invalid_message", f'Field "options.max_tokens": {asked} is over the limit of {limit} of {model.id}.'
+    return None
+
+
+def _places_problem(message: SubmitBatch, world: World) -> Problem | None:
+    buckets = [("bucket", message.bucket)]
+    buckets += [(f"files[{n}].bucket", file.bucket) for n, file in enumerate(message.files)]
+    if message.files_from is not None and message.files_from.list is not None:
+        try:
+            buckets.append(("files_from.list", layout.parse_s3_uri(message.files_from.list).bucket))
+        except ValueError:
+            return "invalid_message", 'Field "files_from.list": not an S3 URI. Write s3://bucket/key.jsonl.'
+    allowed = world.policy.allowed_buckets
+    for field, bucket in buckets:
+        if bucket is not None and bucket not in allowed:
+            return "forbidden_bucket", (
+                f'Field "{field}": bucket {bucket!r} is not allowed. Allowed: {", ".join(sorted(allowed))}. '
+                "An operator adds a bucket to NOVABATCH_ALLOWED_BUCKETS."
+            )
+    return None
+
+
+def _types_problem(message: SubmitBatch) -> Problem | None:
+    asked = set(message.analysis_types)
+    unknown = sorted(asked.difference(NAMES))
+    if unknown:
+        return "unknown_analysis_type", (
+            f'Field "analysis_types": {", ".join(unknown)} unknown. Known: {", ".join(sorted(NAMES))}.'
+        )
+    doubled = sorted({part for kind in Kind for part in parts_of("combined", kind)} & asked)
+    if "combined" in asked and doubled:
+        return "invalid_message", (
+            f'Field "analysis_types": "combined" holds {", ".join(doubled)} already. Ask for one of the two.'
+        )
+    return None
+
+
+def _lost_database(batch_id: str) -> Problem:
+    return "plan_exists", (
+        f"{layout.plan_key(batch_id)} exists, but the database does not know the batch: it was lost or "
+        "replaced. Run: novabatch reconcile --rebuild"
+    )
+
+
+def _refuse(message: SubmitBatch, problem: Problem, world: World) -> Refuse:
+    code, why = problem
+    detail = {"version": 1, "request_id": message.request_id, "error_code": code, "error_message": why}
+    return Refuse(code, why, (Event(name=EventName.BATCH_REFUSED, time=stamp(world), detail=detail),))

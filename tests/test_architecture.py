@@ -1,0 +1,130 @@
+"""The walls between the rooms, read from the syntax trees."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EFFECTS = {
+    "boto3",
+    "botocore",
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "sqlite3",
+    "os",
+    "time",
+    "socket",
+    "subprocess",
+    "pathlib",
+    "shutil",
+    "tempfile",
+    "random",
+    "secrets",
+    "uuid",
+    "threading",
+    "logging",
+    "structlog",
+    "prometheus_client",
+    "pydantic_settings",
+    "click",
+    "rich",
+}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted(path for path in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def roots(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def test_the_three_packages_are_there() -> None:
+    assert all(len(modules(package)) > 5 for package in ("schemas", "consumers", "daemon"))
+
+
+@pytest.mark.parametrize("path", modules("schemas"), ids=str)
+def test_what_is_said_knows_nobody_else(path: Path) -> None:
+    assert not roots(path) & {"consumers", "daemon", "deploy", "tests"}
+
+
+@pytest.mark.parametrize("path", modules("consumers"), ids=str)
+def test_what_is_decided_knows_only_what_is_said(path: Path) -> None:
+    assert not roots(path) & {"daemon", "deploy", "tests"}
+
+
+@pytest.mark.parametrize("path", modules("daemon"), ids=str)
+def test_the_daemon_knows_neither_the_local_aws_nor_the_tests(path: Path) -> None:
+    assert not roots(path) & {"deploy", "tests", "moto"}
+
+
+@pytest.mark.parametrize("path", modules("deploy"), ids=str)
+def test_the_local_aws_shares_no_code_with_the_product(path: Path) -> None:
+    assert not roots(path) & {"schemas", "consumers", "daemon", "tests"}
+
+
+@pytest.mark.parametrize("path", modules("schemas") + modules("consumers"), ids=str)
+def test_values_and_decisions_load_nothing_that_acts(path: Path) -> None:
+    assert not roots(path) & EFFECTS
+
+
+@pytest.mark.parametrize("path", modules("schemas") + modules("consumers"), ids=str)
+def test_values_and_decisions_never_ask_a_clock_or_open_a_file(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            assert name not in CLOCKS | {"open", "print", "input"}, f"{path}:{node.lineno} calls {name}"
+
+
+@pytest.mark.parametrize("path", modules("daemon"), ids=str)
+def test_the_environment_is_read_by_the_settings_only(path: Path) -> None:
+    reads = any(
+        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+    assert not reads or path.name == "settings.py"
+
+
+@pytest.mark.parametrize("path", modules("schemas") + modules("consumers") + modules("daemon"), ids=str)
+def test_only_the_layout_spells_the_folders_of_the_bucket(path: Path) -> None:
+    if path.name == "layout.py":
+        return
+    tree = ast.parse(path.read_text())
+    spoken = {id(node) for node in _docstrings(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
+            assert not any(root in node.value for root in ("nova_batch/", "nova/batch/", "nova_results/"))
+
+
+def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant):
+                yield value
+
+
+def test_only_the_worker_catches_everything() -> None:
+    catchers = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("schemas", "consumers", "daemon")
+        for path in modules(package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
+    }
+    assert len(catchers) <= 1, catchers
