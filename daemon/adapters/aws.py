@@ -1,0 +1,141 @@
+"""AWS clients as this system needs them, and what AWS's errors mean to a caller."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.utils import parse_timestamp
+
+from consumers.core import faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+# Bedrock's calls are never repeated by botocore: a throttled second try would hide that the first one's
+# answer was lost. The adapter repeats those that only read.
+ATTEMPTS = {"bedrock": 1}
+
+_FAULTS: Mapping[str, type[faults.Fault]] = {
+    "NoSuchKey": faults.Missing,
+    "NoSuchBucket": faults.Missing,
+    "ResourceNotFoundException": faults.Missing,
+    "AccessDenied": faults.Denied,
+    "AccessDeniedException": faults.Denied,
+    "PreconditionFailed": faults.Changed,
+    "InvalidObjectState": faults.Archived,
+    "SlowDown": faults.Throttled,
+    "ServiceUnavailable": faults.Throttled,
+    "Throttling": faults.Throttled,
+    "ThrottlingException": faults.Throttled,
+    "RequestLimitExceeded": faults.Throttled,
+    "TooManyRequestsException": faults.Throttled,
+    "ServiceQuotaExceededException": faults.QuotaExceeded,
+    # 4xx answers that pass (AWS: S3 API reference, list of error codes).
+    "RequestTimeout": faults.PassingFault,
+    "RequestTimeTooSkewed": faults.PassingFault,
+    "ExpiredToken": faults.PassingFault,
+    "ExpiredTokenException": faults.PassingFault,
+    "OperationAborted": faults.PassingFault,
+    "ConditionalRequestConflict": faults.PassingFault,
+    "IncompleteBody": faults.PassingFault,
+    "BadDigest": faults.PassingFault,
+}
+_FAULTS_BY_STATUS: Mapping[int, type[faults.Fault]] = {
+    403: faults.Denied,
+    404: faults.Missing,
+    408: faults.PassingFault,
+    412: faults.Changed,
+    429: faults.Throttled,
+}
+
+
+@overload
+def make_client(
+    service: Literal["s3"], *, region: str | None = ..., connections: int = ...
+) -> "S3Client": ...
+@overload
+def make_client(
+    service: Literal["bedrock"], *, region: str | None = ..., connections: int = ...
+) -> "BedrockClient": ...
+@overload
+def make_client(
+    service: Literal["sqs"], *, region: str | None = ..., connections: int = ...
+) -> "SQSClient": ...
+@overload
+def make_client(
+    service: Literal["events"], *, region: str | None = ..., connections: int = ...
+) -> "EventBridgeClient": ...
+def make_client(service: Any, *, region: str | None = None, connections: int = 10) -> Any:
+    """Make a client that may be shared by threads; ``connections`` should be their number.
+
+    Region, credentials and endpoint come from the standard AWS variables and files where not given.
+    """
+    core = botocore.session.Session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+    session = boto3.session.Session(botocore_session=core, region_name=region)
+    return session.client(service, config=_config(service, connections))
+
+
+def _config(service: str, connections: int) -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS.get(service, 3)},
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+        user_agent="novabatch",  # a fixed one is not put together anew for every request
+    )
+
+
+def _parse_time(value: Any) -> datetime:
+    """Parse a timestamp; ISO-8601 text, which S3 answers every copy with, the quick way."""
+    if isinstance(value, str) and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    return parse_timestamp(value)
+
+
+@contextmanager
+def faults_of(call: str, subject: str) -> Iterator[None]:
+    """Turn every error of AWS within the block into a fault that names the call and its subject."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, UnicodeError) as error:
+        raise fault_of(error, call, subject) from error
+
+
+def fault_of(error: Exception, call: str, subject: str) -> faults.Fault:
+    """Say what an error means to the caller. What is not known to be final is worth another try."""
+    if isinstance(error, ClientError):
+        code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+        return _kind(code, _status(error))(f"{call} {subject}: {code}: {message}", code)
+    final = isinstance(error, (ParamValidationError, UnicodeError))
+    kind = faults.Rejected if final else faults.PassingFault
+    return kind(f"{call} {subject}: {error}", type(error).__name__)
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's name for an error; the HTTP status where the answer had no body (every HEAD)."""
+    return str(error.response.get("Error", {}).get("Code") or _status(error))
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _kind(code: str, status: int) -> type[faults.Fault]:
+    if code in _FAULTS:
+        return _FAULTS[code]
+    if status in _FAULTS_BY_STATUS:
+        return _FAULTS_BY_STATUS[status]
+    return faults.Rejected if 400 <= status < 500 else faults.PassingFault

@@ -1,0 +1,5 @@
+"""The objects of our bucket and of the buckets originals lie in, on S3."""
+
+from daemon.adapters.s3.objects import S3Objects
+
+__all__ = ["S3Objects"]

@@ -1,0 +1,116 @@
+"""The port to objects, spoken through boto3."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from consumers.core.faults import Fault, Missing
+from consumers.core.world import Copy, ObjectInfo, Writer
+from daemon.adapters.backoff import Backoff
+from daemon.adapters.s3 import copying, deleting, reading, writing
+from daemon.adapters.s3.lanes import Lanes
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# S3 may answer SlowDown for a while when a prefix grows beyond 3,500 writes a second
+# (AWS: optimizing Amazon S3 performance): ten tries wait for about 40 seconds.
+PATIENT = Backoff(tries=10)
+BRIEF = Backoff(tries=3)
+
+
+class S3Objects:
+    """The objects of ``bucket``, with ``concurrency`` threads for copies, measures and deletions.
+
+    To be made after a fork, and with a client that holds at least as many connections.
+    """
+
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        concurrency: int,
+        patient: Backoff = PATIENT,
+        brief: Backoff = BRIEF,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._lanes = Lanes(concurrency)
+        self._patient = patient
+        self._brief = brief
+
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
+        """Measure objects given as (bucket, key), in parallel, answers in order, a Fault in its place."""
+        return self._lanes.in_order(self._head, keys)
+
+    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
+        """Copy objects in parallel as they come; a Fault stands beside the copy it struck.
+
+        When the iterator is closed early, copies under way end first and no other begins.
+        """
+        return self._lanes.as_done(self._copy, copies)
+
+    def exists(self, key: str) -> bool:
+        """Tell whether our bucket holds the key."""
+        try:
+            copying.head(self._client, self._bucket, key)
+        except Missing:
+            return False
+        return True
+
+    def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
+        """List every object under a prefix in key order, page by page, beginning after a key."""
+        return reading.listing(self._client, bucket or self._bucket, prefix, after)
+
+    def lines(
+        self, key: str, bucket: str | None = None, start: int = 0, etag: str = ""
+    ) -> Iterator[tuple[int, bytes]]:
+        r"""Stream an object's lines (split on ``\n`` only) with the offset behind each.
+
+        A read that breaks goes on where it broke. With ``etag`` the object must still be that one: Changed
+        otherwise. Keys that end in ``.gz`` are unpacked on the way, and offsets count unpacked bytes.
+        """
+        stream = reading.ObjectStream(self._client, bucket or self._bucket, key, etag, self._brief)
+        return (reading.gzip_lines if key.endswith(".gz") else reading.lines)(stream, start)
+
+    def writer(
+        self, key: str, *, content_type: str, if_absent: bool = False
+    ) -> AbstractContextManager[Writer]:
+        """Write one object of our bucket; nothing is put if the block raises.
+
+        With ``if_absent`` an existing object is kept and Changed raised on leaving the block.
+        Keys that end in ``.gz`` are compressed on the way.
+        """
+        condition = {"IfNoneMatch": "*"} if if_absent else {}
+        place = {"Bucket": self._bucket, "Key": key}
+        return writing.writer(writing.Upload(self._client, place, content_type, condition, self._brief))
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete keys of our bucket, a thousand a call; returns the keys that stayed with the reason."""
+        size = deleting.KEYS_A_CALL
+        batches = [keys[first : first + size] for first in range(0, len(keys), size)]
+        stayed: dict[str, str] = {}
+        for some in self._lanes.as_done(self._delete, batches):
+            stayed.update(some)
+        return stayed
+
+    def close(self) -> None:
+        """End the threads."""
+        self._lanes.close()
+
+    def _head(self, place: tuple[str, str], stopped: threading.Event) -> ObjectInfo | Exception:
+        try:
+            return self._patient.run(lambda: copying.head(self._client, *place), stopped)
+        except Fault as fault:
+            return fault
+
+    def _copy(self, copy: Copy, stopped: threading.Event) -> tuple[Copy, Exception | None]:
+        try:
+            self._patient.run(lambda: copying.copy(self._client, self._bucket, copy), stopped)
+        except Fault as fault:
+            return copy, fault
+        return copy, None
+
+    def _delete(self, keys: Sequence[str], stopped: threading.Event) -> dict[str, str]:
+        return deleting.delete(self._client, self._bucket, keys, self._brief, stopped)

@@ -1,0 +1,158 @@
+"""Bedrock's batch jobs in memory, with the server's rules that callers meet."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from consumers.core.faults import Missing, NameTaken, QuotaExceeded, Rejected
+from consumers.core.lifecycle import JOB_ENDS, JobStatus
+from consumers.core.rows import JobCounts
+from consumers.core.world import JobReport, JobRequest
+from tests.fakes.calls import Calls, OnCall, ignore
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+.-]{0,62}")
+TOKEN = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,255}")
+FOLDER = re.compile(r"s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](?:/[-!_*'().a-zA-Z0-9]+)*/")
+ROLE = re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+")
+
+
+def ticking(start: datetime = datetime(2026, 1, 5, 10, tzinfo=UTC)) -> Callable[[], datetime]:
+    """Make a clock that goes on by a second whenever it is read."""
+    seconds = iter(range(10**9))
+    return lambda: start + timedelta(seconds=next(seconds))
+
+
+class FakeJobs:
+    """The port ``Jobs``; jobs end when the test says so."""
+
+    def __init__(
+        self,
+        name_prefix: str = "novabatch",
+        slots: int = 20,
+        now: Callable[[], datetime] | None = None,
+        on_call: OnCall = ignore,
+    ) -> None:
+        self.prefix = name_prefix
+        self.slots = slots
+        self.requests: dict[str, JobRequest] = {}
+        self.reports: dict[str, JobReport] = {}
+        self.calls = Calls("jobs", on_call)
+        self.fail_next = self.calls.fail_next
+        self._now = now or ticking()
+
+    # ── what tests do behind the port's back ──
+
+    @property
+    def created(self) -> list[JobRequest]:
+        """Return what was bought: one request for each job, in order; replays are not among them."""
+        return list(self.requests.values())
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of the job of a name."""
+        return next(arn for arn, request in self.requests.items() if request.name == name)
+
+    def finish(
+        self,
+        arn: str,
+        status: JobStatus = JobStatus.COMPLETED,
+        message: str = "",
+        counts: JobCounts | None = None,
+    ) -> JobReport:
+        """End a job."""
+        ended = replace(
+            self._find(arn),
+            status=status,
+            message=message,
+            counts=counts or JobCounts(),
+            ended_at=self._now(),
+        )
+        self.reports[arn] = ended
+        return ended
+
+    def move(self, arn: str, status: JobStatus) -> JobReport:
+        """Bring an open job into another status."""
+        self.reports[arn] = replace(self._find(arn), status=status)
+        return self.reports[arn]
+
+    # ── the port ──
+
+    def create(self, request: JobRequest) -> str:
+        self.calls.begin("create", request.name)
+        arn = self._create(request)
+        self.calls.end("create", request.name)
+        return arn
+
+    def get(self, arn: str) -> JobReport:
+        self.calls.begin("get", arn)
+        return self._find(arn)
+
+    def find(self, name: str, token: str) -> JobReport | None:
+        self.calls.begin("find", name)
+        listed = (job for job in reversed(self.reports.values()) if name in job.name)
+        return next((job for job in listed if job.name == name or job.token == token), None)
+
+    def since(self, when: datetime) -> Iterator[JobReport]:
+        self.calls.begin("since", when.isoformat())
+        for job in list(self.reports.values()):
+            if job.name.startswith(f"{self.prefix}-") and job.submitted_at and job.submitted_at > when:
+                yield job
+
+    def stop(self, arn: str) -> None:
+        self.calls.begin("stop", arn)
+        if self._find(arn).status not in JOB_ENDS:
+            self.move(arn, JobStatus.STOPPING)
+        self.calls.end("stop", arn)
+
+    def _create(self, request: JobRequest) -> str:
+        _check(request)
+        for arn, known in self.requests.items():
+            if known.token == request.token:
+                return arn
+        if any(known.name == request.name for known in self.requests.values()):
+            raise NameTaken("The provided job name is currently in use", "ConflictException")
+        if self._open(request.model) >= self.slots:
+            raise QuotaExceeded("too many jobs are submitted or in progress", "ServiceQuotaExceededException")
+        arn = f"arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/job{len(self.requests):09}"
+        self.requests[arn] = request
+        self.reports[arn] = JobReport(
+            arn=arn,
+            name=request.name,
+            token=request.token,
+            status=JobStatus.SUBMITTED,
+            message="",
+            counts=JobCounts(),
+            output_uri=request.output_uri,
+            submitted_at=self._now(),
+            ended_at=None,
+        )
+        return arn
+
+    def _open(self, model: str) -> int:
+        """Count the jobs not ended of a base model, whichever profile they were asked through."""
+        same = (arn for arn, request in self.requests.items() if _base(request.model) == _base(model))
+        return sum(self.reports[arn].status not in JOB_ENDS for arn in same)
+
+    def _find(self, arn: str) -> JobReport:
+        if arn not in self.reports:
+            raise Missing(f"no job {arn}")
+        return self.reports[arn]
+
+
+def _base(model: str) -> str:
+    return model.rpartition(".")[2]
+
+
+def _check(request: JobRequest) -> None:
+    """Refuse what the server refuses and boto3 lets pass."""
+    fits = {
+        "jobName": NAME.fullmatch(request.name),
+        "clientRequestToken": TOKEN.fullmatch(request.token),
+        "s3InputDataConfig.s3Uri": FOLDER.fullmatch(request.input_uri),
+        "s3OutputDataConfig.s3Uri": FOLDER.fullmatch(request.output_uri),
+        "roleArn": ROLE.fullmatch(request.role_arn),
+        "timeoutDurationInHours": 24 <= request.timeout_hours <= 168,
+    }
+    wrong = [name for name, fit in fits.items() if not fit]
+    if wrong:
+        raise Rejected(f"1 validation error detected: {', '.join(wrong)}", "ValidationException")

@@ -1,0 +1,168 @@
+"""Objects in memory, with S3's rules as far as callers can see them."""
+
+import gzip
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from consumers.core.faults import Archived, Changed, Fault, Missing
+from consumers.core.world import Copy, ObjectInfo, Writer
+from tests.fakes.calls import Calls, OnCall, ignore
+
+ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object as it lies in its bucket; ``size`` may claim more than there is."""
+
+    data: bytes
+    content_type: str
+    storage_class: str = "STANDARD"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+
+    @property
+    def etag(self) -> str:
+        return hashlib.md5(self.data + self.storage_class.encode()[8:]).hexdigest()
+
+    def info(self, key: str) -> ObjectInfo:
+        bytes = len(self.data) if self.size is None else self.size
+        return ObjectInfo(key, bytes, self.etag, self.storage_class)
+
+
+class FakeObjects:
+    """The port ``Objects``. Calls are named after its methods, one a file for ``heads`` and ``copies``."""
+
+    def __init__(self, bucket: str = "media", on_call: OnCall = ignore) -> None:
+        self.bucket = bucket
+        self.buckets: dict[str, dict[str, Stored]] = defaultdict(dict)
+        self.calls = Calls("objects", on_call)
+        self.fail_next = self.calls.fail_next
+
+    # ── what tests do behind the port's back ──
+
+    def put(
+        self,
+        key: str,
+        data: bytes | str = b"",
+        *,
+        bucket: str | None = None,
+        content_type: str = "application/octet-stream",
+        storage_class: str = "STANDARD",
+        size: int | None = None,
+    ) -> str:
+        """Lay an object down and return its ETag."""
+        content = data.encode() if isinstance(data, str) else data
+        stored = Stored(content, content_type, storage_class, size=size)
+        self.buckets[bucket or self.bucket][key] = stored
+        return stored.etag
+
+    def read(self, key: str, bucket: str | None = None) -> bytes:
+        """Return an object's bytes as they lie there."""
+        return self._find(bucket or self.bucket, key).data
+
+    def text(self, key: str, bucket: str | None = None) -> str:
+        """Return an object's text, unpacked where its key ends in ``.gz``."""
+        return self._content(bucket or self.bucket, key).decode()
+
+    def content_type(self, key: str, bucket: str | None = None) -> str:
+        return self._find(bucket or self.bucket, key).content_type
+
+    def keys(self, prefix: str = "", bucket: str | None = None) -> list[str]:
+        """Return the keys under a prefix, in order."""
+        found = self.buckets[bucket or self.bucket]
+        return sorted((key for key in found if key.startswith(prefix)), key=str.encode)
+
+    # ── the port ──
+
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
+        for bucket, key in keys:
+            try:
+                self.calls.begin("heads", key)
+                answer: ObjectInfo | Exception = self._find(bucket, key).info(key)
+            except Fault as fault:
+                answer = fault
+            yield answer
+
+    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
+        for copy in copies:
+            try:
+                self._copy(copy)
+            except Fault as fault:
+                yield copy, fault
+            else:
+                yield copy, None
+
+    def _copy(self, copy: Copy) -> None:
+        self.calls.begin("copies", copy.source_key)
+        source = self._find(copy.source_bucket, copy.source_key)
+        if copy.etag and copy.etag != source.etag:
+            raise Changed(f"{copy.source_key} is no longer {copy.etag}")
+        if source.storage_class in ARCHIVED:
+            raise Archived(f"{copy.source_key} is in {source.storage_class}")
+        self.put(copy.key, source.data, content_type=copy.content_type, size=source.size)
+        self.calls.end("copies", copy.source_key)
+
+    def exists(self, key: str) -> bool:
+        self.calls.begin("exists", key)
+        return key in self.buckets[self.bucket]
+
+    def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
+        self.calls.begin("list", prefix)
+        for key in self.keys(prefix, bucket):
+            if key.encode() > after.encode():
+                yield self._find(bucket or self.bucket, key).info(key)
+
+    def lines(
+        self, key: str, bucket: str | None = None, start: int = 0, etag: str = ""
+    ) -> Iterator[tuple[int, bytes]]:
+        self.calls.begin("lines", key)
+        stored = self._find(bucket or self.bucket, key)
+        if etag and etag != stored.etag:
+            raise Changed(f"{key} is no longer {etag}")
+        content = self._content(bucket or self.bucket, key)
+        offset = start
+        while offset < len(content):
+            end = content.find(b"\n", offset)
+            line, offset = (content[offset:], len(content)) if end < 0 else (content[offset:end], end + 1)
+            yield offset, line
+
+    @contextmanager
+    def writer(self, key: str, *, content_type: str, if_absent: bool = False) -> Iterator[Writer]:
+        buffer = BytesIO()
+        yield buffer
+        self.calls.begin("writer", key)
+        if if_absent and key in self.buckets[self.bucket]:
+            raise Changed(f"{key} exists already")
+        data = buffer.getvalue()
+        self.put(
+            key, gzip.compress(data, mtime=0) if key.endswith(".gz") else data, content_type=content_type
+        )
+        self.calls.end("writer", key)
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete; the whole call can fail (``delete``), or single keys stay (``deletions``)."""
+        stayed = {}
+        self.calls.begin("delete", f"{len(keys)} keys")
+        for key in keys:
+            try:
+                self.calls.begin("deletions", key)
+                self.buckets[self.bucket].pop(key, None)
+                self.calls.end("deletions", key)
+            except Fault as fault:
+                stayed[key] = fault.message
+        return stayed
+
+    def _find(self, bucket: str, key: str) -> Stored:
+        found = self.buckets[bucket].get(key)
+        if found is None:
+            raise Missing(f"s3://{bucket}/{key} does not exist")
+        return found
+
+    def _content(self, bucket: str, key: str) -> bytes:
+        data = self._find(bucket, key).data
+        return gzip.decompress(data) if key.endswith(".gz") else data
