@@ -101,40 +101,31 @@ class Analysis:
             own.top_p if options.top_p is None else options.top_p,
         )
 
+    def read_text(self, text: str) -> Reading | None:
+        """Read text that is JSON exactly of the shape, in one pass; None for all other text."""
+        if "\\u0000" in text:
+            return None
+        try:
+            result: dict[str, Any] = msgspec.to_builtins(self._decoder.decode(text))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        return self._finished(result, Notes())
+
     def read(self, answer: object) -> Reading:
         """Read a parsed answer, whatever it is: mended where that is safe, empty where nothing is given."""
         notes = Notes()
-        result = self._as_asked(answer)
-        blank = False
-        if result is None:
-            result = self._mended(answer, notes)
-            blank = self._asked_for <= set(notes.missing)
-        self._reader.derive(result)
-        for rule in self.rules:
-            rule(result, notes)
-        return Reading(result, tuple(notes.missing), blank)
-
-    def _as_asked(self, answer: object) -> dict[str, Any] | None:
-        """Return the answer if it is exactly of the shape; None sends it the slower way.
-
-        Encoding finds what msgspec lets pass and no database takes: NUL, half surrogates, NaN (as null).
-        """
-        try:
-            encoded = msgspec.json.encode(msgspec.convert(answer, self.shape))
-        except (msgspec.ValidationError, UnicodeEncodeError, RecursionError, OverflowError):
-            return None
-        if b"\\u0000" in encoded:
-            return None
-        result: dict[str, Any] = msgspec.json.decode(encoded)
-        return result
-
-    def _mended(self, answer: object, notes: Notes) -> dict[str, Any]:
         result = self._reader.mend(self._unwrapped(answer), "", notes)
         if result is NOTHING:
             notes.missing.extend(self._reader.fields)
             result = self._reader.empty()
-        mended: dict[str, Any] = result
-        return mended
+        return self._finished(result, notes)
+
+    def _finished(self, result: dict[str, Any], notes: Notes) -> Reading:
+        self._reader.derive(result)
+        for rule in self.rules:
+            rule(result, notes)
+        missing = tuple(notes.missing)
+        return Reading(result, missing, blank=bool(missing) and self._asked_for.issubset(missing))
 
     def _unwrapped(self, answer: object) -> object:
         """Take the answer out of an envelope: `[{...}]`, or an object that holds only another one."""
@@ -151,6 +142,10 @@ class Analysis:
     @cached_property
     def _reader(self) -> Parts:
         return reader_of(self.shape)
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self.shape)
 
     @cached_property
     def _asked_for(self) -> frozenset[str]:

@@ -24,6 +24,8 @@ class Seconds(TypedDict):
 
 def seconds(time: str) -> int:
     """Return the seconds of a well-formed time: `01:05` is 65, `01:00:05` is 3605."""
+    if len(time) == 5:
+        return int(time[:2]) * 60 + int(time[3:])
     total = 0
     for part in time.split(":"):
         total = total * 60 + int(part)
