@@ -1,5 +1,6 @@
 """Splitting: the table of known cases, and the optimum against a search through everything."""
 
+import random
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -204,6 +205,21 @@ def test_a_split_keeps_every_piece_in_order_within_the_limits(case: tuple[list[P
 def test_no_way_has_fewer_chunks_or_with_as_few_less_padding(case: tuple[list[Piece], Limits]) -> None:
     cuts = split(*case)
     assert (len(cuts), padding(cuts)) == best(*case)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_long_crowded_rows_are_cut_as_well_as_can_be(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(250):
+        least = rng.randint(1, 8)
+        limits = Limits(rng.randint(2, 6), rng.randint(12, 40), least, least + rng.randint(3, 12))
+        pieces = [Piece(at, rng.randint(0, 10), rng.randint(0, 3)) for at in range(rng.randint(20, 110))]
+        cuts = split(pieces, limits)
+        assert (len(cuts), padding(cuts)) == best(pieces, limits)
+
+
+def test_a_single_record_to_spare_is_given_on() -> None:
+    assert [cut.records for cut in split(row(4), Limits(3, 10**9, 2, 100))] == [2, 2]
 
 
 @given(st.integers(101, 2000))
