@@ -1,9 +1,8 @@
 """Which failed records are sent again by themselves, and with how many tokens."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 
+from consumers.core.rows import FailedRecord
 from schemas.outcomes import Outcome
 
 MORE_TOKENS = 2
@@ -12,52 +11,44 @@ MORE_TOKENS = 2
 PASSING_CODES = frozenset({"408", "424", "429"})
 PASSING_LOSSES = frozenset({"NOT_IN_OUTPUT", "JOB_EXPIRED"})
 
-# What a job's message says where the same job would fail again: access, records, size, format.
-_PERMANENT = re.compile(
-    r"access|denied|permission|not authorized|unauthorized|forbidden|assume"
-    r"|records|minimum|maximum|quota"
-    r"|size|too large|exceed|larger than"
-    r"|format|malformed|invalid|not valid|jsonl|not supported|does not exist|not found",
-    re.IGNORECASE,
-)
+# What the message of a failed job says where the same job would fail again.
+PERMANENT = {
+    "access": r"access|permission|authori[sz]|forbidden|assume",
+    "records": r"(less|fewer|more) records|required (min|max)imum|number of records",
+    "size": r"\bsize\b|too large|larger than|exceeds the (limit|maximum)",
+    "format": r"format|malformed|jsonl|valid json|invalid|not supported|no such|not found|does not exist",
+}
+_PERMANENT = re.compile("|".join(PERMANENT.values()), re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a record ended. `past` are the outcomes of its earlier attempts since the batch was last started.
+def tokens_for_retry(record: FailedRecord, max_attempts: int, most_tokens: int) -> int | None:
+    """Return how many tokens to allow a record that is sent again by itself; None where it is not.
 
-    `max_tokens` is what it was allowed this time, `most_tokens` what its model allows at all.
+    `most_tokens` is what the model allows at all. `record.past` are the outcomes of its earlier attempts
+    since the batch was last started.
     """
-
-    outcome: Outcome
-    error_code: str | None = None
-    error_message: str | None = None
-    retryable: bool = False
-    past: Sequence[Outcome] = ()
-    max_tokens: int = 0
-    most_tokens: int = 0
+    if len(record.past) + 1 >= max_attempts or not retryable(record):
+        return None
+    if record.outcome is Outcome.TRUNCATED:
+        return next_max_tokens(record.max_tokens, most_tokens)
+    return record.max_tokens
 
 
-def retryable(ended: Ended, max_attempts: int) -> bool:
-    """Decide whether a record is sent again by itself; the caller asks for batches that go on only."""
-    if len(ended.past) + 1 >= max_attempts:
-        return False
-    match ended.outcome:
-        case Outcome.UNPARSABLE:
-            return Outcome.UNPARSABLE not in ended.past
-        case Outcome.TRUNCATED:
-            more = next_max_tokens(ended.max_tokens, ended.most_tokens)
-            return more is not None and Outcome.TRUNCATED not in ended.past
+def retryable(record: FailedRecord) -> bool:
+    """Say whether another attempt may give what this one did not, as far as the outcome tells."""
+    match record.outcome:
+        case Outcome.UNPARSABLE | Outcome.TRUNCATED:
+            return record.outcome not in record.past
         case Outcome.MODEL_ERROR:
-            return ended.retryable or is_passing(ended.error_code)
+            return record.retryable or is_passing(record.error_code)
         case Outcome.MISSING:
-            return is_lost(ended.error_code, ended.error_message)
+            return is_lost(record.error_code, record.error_message)
         case _:
             return False
 
 
 def next_max_tokens(max_tokens: int, most_tokens: int) -> int | None:
-    """Return how many tokens a cut answer gets next, or None where the model allows no more."""
+    """Return how many tokens a cut answer gets next, or None where its model allows no more."""
     more = min(max_tokens * MORE_TOKENS, most_tokens)
     return more if more > max_tokens else None
 

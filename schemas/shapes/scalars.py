@@ -11,6 +11,7 @@ from schemas.shapes.reader import NOTHING, Reader
 from schemas.shapes.text import storable
 
 _DEEPEST = 32
+_LARGEST = 2**63
 _FLAGS: Mapping[str, bool] = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -70,7 +71,7 @@ class Number(Scalar):
             return NOTHING
         if not self.whole:
             return float(number)
-        return int(number) if number == math.floor(number) else NOTHING
+        return int(number) if number == math.floor(number) and abs(number) < _LARGEST else NOTHING
 
 
 class Flag(Scalar):
@@ -130,7 +131,7 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> int | float | None:
-    """Return a finite number; whole numbers stay exact."""
+    """Return a finite number; whole numbers stay exact as far as 64 bits go."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -139,7 +140,7 @@ def _number(value: Any) -> int | float | None:
         return None
     if not math.isfinite(as_float):
         return None
-    return value if isinstance(value, int) else as_float
+    return value if isinstance(value, int) and -_LARGEST <= value < _LARGEST else as_float
 
 
 def _fold(text: str) -> str:
