@@ -9,7 +9,8 @@ from schemas.queues import Queue
 
 DETAIL_TYPE = "Batch Inference Job State Change"
 JobArn = Annotated[
-    str, StringConstraints(pattern=r"^arn:aws[^:]*:bedrock:[^:]+:[0-9]{12}:model-invocation-job/[a-z0-9]{12}$")
+    str,
+    StringConstraints(pattern=r"^arn:aws[^:]*:bedrock:[^:]+:[0-9]{12}:model-invocation-job/[a-z0-9]{12}$"),
 ]
 
 

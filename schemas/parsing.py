@@ -1,13 +1,16 @@
 """From the bytes of a message body to a typed message, or to a reason a person understands."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ValidationError
 
 from schemas import messages as m
 from schemas.job_events import DETAIL_TYPE, JobStateChange
 from schemas.queues import Queue
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
     Queue.SUBMIT: {
@@ -56,11 +59,35 @@ def parse(queue: Queue, body: str) -> BaseModel:
 def _object(body: str) -> dict[str, object]:
     try:
         value = json.loads(body)
+        place = _unstorable(value)
     except (ValueError, RecursionError) as error:
-        raise UnreadableMessage("invalid_json", f"The body is not JSON: {error}. Send one JSON object.") from None
+        raise UnreadableMessage(
+            "invalid_json", f"The body is not JSON: {error}. Send one JSON object."
+        ) from None
     if not isinstance(value, dict):
         raise UnreadableMessage("invalid_json", "The body is JSON but no object. Send one JSON object.")
+    if place is not None:
+        raise UnreadableMessage(
+            "invalid_text", f'Field "{place}" holds a null byte or half a character: remove it.'
+        )
     return value
+
+
+def _unstorable(value: object, place: str = "") -> str | None:
+    """Find text that neither a database nor Bedrock can take: NUL, or half of a surrogate pair."""
+    if isinstance(value, str):
+        return (place or "body") if _UNSTORABLE.search(value) else None
+    if isinstance(value, dict):
+        inside = ((f"{place}.{key}".lstrip("."), each) for key, each in value.items())
+        keys = (_unstorable(key, place) for key in value)
+        return next((bad for bad in keys if bad), None) or _first_unstorable(inside)
+    if isinstance(value, list):
+        return _first_unstorable((f"{place}[{n}]", each) for n, each in enumerate(value))
+    return None
+
+
+def _first_unstorable(inside: Iterable[tuple[str, object]]) -> str | None:
+    return next((bad for place, each in inside if (bad := _unstorable(each, place))), None)
 
 
 def _kind(queue: Queue, fields: Mapping[str, object]) -> type[BaseModel]:

@@ -8,7 +8,9 @@ from consumers.core import layout
 from consumers.core.rows import NewChunk
 
 
-def plan_lines(request: str, chunks: Iterable[NewChunk], job_name_prefix: str, batch_id: str) -> Iterator[bytes]:
+def plan_lines(
+    request: str, chunks: Iterable[NewChunk], job_name_prefix: str, batch_id: str
+) -> Iterator[bytes]:
     r"""Write a plan, line by line, each with its ``\n``; the same plan gives the same bytes."""
     yield b'{"request":' + request.encode() + b"}\n"
     for chunk in chunks:

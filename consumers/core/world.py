@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from consumers.core import rows
-from consumers.core.lines import ResultRow
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
+from consumers.core.lines import ResultRow
 from schemas.facts import Fact
 from schemas.models import ModelTable
 
@@ -183,7 +183,9 @@ class Batches(Protocol):
     def request_of(self, batch_id: str) -> str:
         """Return the canonical request body as it was accepted."""
 
-    def plan_files(self, held: rows.Held, files: Sequence[rows.NewFile], cursor: Mapping[str, object]) -> None:
+    def plan_files(
+        self, held: rows.Held, files: Sequence[rows.NewFile], cursor: Mapping[str, object]
+    ) -> None:
         """Add files to the plan and move its cursor, in one transaction."""
 
     def planned_ids(self, batch_id: str, file_ids: Sequence[str]) -> frozenset[str]:

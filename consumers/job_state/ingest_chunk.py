@@ -13,7 +13,11 @@ from schemas.messages import IngestChunk
 from schemas.outcomes import Outcome as RecordOutcome
 
 NO_LINE = "The job's output holds no line for this record."
-MISSING_CODES = {JobStatus.EXPIRED: "JOB_EXPIRED", JobStatus.STOPPED: "JOB_STOPPED", JobStatus.FAILED: "JOB_FAILED"}
+MISSING_CODES = {
+    JobStatus.EXPIRED: "JOB_EXPIRED",
+    JobStatus.STOPPED: "JOB_STOPPED",
+    JobStatus.FAILED: "JOB_FAILED",
+}
 
 
 def ingest_chunk(message: IngestChunk, world: World) -> Outcome:
@@ -40,7 +44,9 @@ def _ingest(chunk: Chunk, held: Held, world: World) -> Outcome:
     try:
         found = read_output(chunk, held, world)
         if not found and _must_have_output(chunk):
-            raise Missing(f"the job ended {_status(chunk)}, but {layout.output_prefix(chunk.folder)} is empty")
+            raise Missing(
+                f"the job ended {_status(chunk)}, but {layout.output_prefix(chunk.folder)} is empty"
+            )
     except (PassingFault, Denied, Changed, Missing) as fault:
         return _not_read(chunk, held, fault, world)
     if not found:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+
 from consumers.core import layout
 from consumers.core.cost import cost
 from consumers.core.media import media_of
@@ -73,7 +75,7 @@ class _Reader:
     def _take(self, line: OutputLine | BrokenLine) -> None:
         if isinstance(line, BrokenLine):
             self.tally.strange += 1
-        elif layout.is_padding(line.record_id):
+        elif line.padding:
             self.tally.padding = self._padding(line)
         elif (asked := self.expected.get(line.record_id)) is not None:
             self.tally.records.append(self._judged(line, asked))
@@ -88,12 +90,11 @@ class _Reader:
 
     def _judged(self, line: OutputLine, asked: Analysis) -> JudgedRecord:
         judged = judge(line, asked)
-        named = layout.parse_record_id(line.record_id)
         return JudgedRecord(
-            file_id=named.file_id,
-            analysis_type=named.analysis_type,
+            file_id=line.name.file_id,
+            analysis_type=line.name.analysis_type,
             outcome=judged.outcome,
-            result=judged.result_json,
+            result=None if judged.result is None else msgspec.json.encode(judged.result).decode(),
             raw_text=judged.raw_text,
             error_code=judged.error_code,
             error_message=judged.error_message,
@@ -117,7 +118,9 @@ class _Reader:
         return _price(self.model, tokens_in, tokens_out, self.world)
 
 
-def _price(model: Model | None, tokens_in: int | None, tokens_out: int | None, world: World) -> Decimal | None:
+def _price(
+    model: Model | None, tokens_in: int | None, tokens_out: int | None, world: World
+) -> Decimal | None:
     """Return what tokens cost; nothing was charged where Bedrock reports no usage."""
     if tokens_in is None and tokens_out is None:
         return Decimal(0)
@@ -132,5 +135,3 @@ def _expected(chunk: Chunk, world: World) -> Iterator[tuple[str, Analysis]]:
             asked = analysis(record.analysis_type, media.kind) if media else None
             if asked is not None:
                 yield layout.record_id(file.file_id, record.analysis_type), asked
-
-

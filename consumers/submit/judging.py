@@ -24,7 +24,9 @@ def judge_files(batch: Batch, files: Sequence[File], first: int, world: World) -
     judged = list(_told_apart(batch, judged, world))
     accepted = [file for file in judged if not file.code]
     measured = world.objects.heads([(file.bucket, file.s3_key) for file in accepted])
-    sizes = {file.position: _measured(file, info, world) for file, info in zip(accepted, measured, strict=True)}
+    sizes = {
+        file.position: _measured(file, info, world) for file, info in zip(accepted, measured, strict=True)
+    }
     return [sizes.get(file.position, file) for file in judged]
 
 
@@ -54,7 +56,9 @@ def _at_sight(batch: Batch, file: File, position: int, world: World) -> NewFile:
         return _refused(new, "format", format_refusal(file.s3_key))
     if not types:
         asked = ", ".join(batch.terms.analysis_types)
-        return _refused(new, "type_not_for_kind", f"none of the types asked for ({asked}) exists for a {kind}")
+        return _refused(
+            new, "type_not_for_kind", f"none of the types asked for ({asked}) exists for a {kind}"
+        )
     return new
 
 

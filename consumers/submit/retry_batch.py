@@ -15,7 +15,9 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
     if isinstance(batch, Refuse):
         return batch
     if batch.state not in BATCH_ENDS:
-        return Refuse("batch_not_ended", f"batch {batch.batch_id} is {batch.state}: retry it when it has ended")
+        return Refuse(
+            "batch_not_ended", f"batch {batch.batch_id} is {batch.state}: retry it when it has ended"
+        )
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()

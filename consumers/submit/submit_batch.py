@@ -20,7 +20,9 @@ from schemas.models import Model
 def submit_batch(message: SubmitBatch, world: World) -> Outcome:
     """Store the request under its request_id and have it planned."""
     model = world.models.find(message.model)
-    problem = _model_problem(message, model, world) or _places_problem(message, world) or _types_problem(message)
+    problem = (
+        _model_problem(message, model, world) or _places_problem(message, world) or _types_problem(message)
+    )
     if problem is not None or model is None:
         return _refuse(message, problem or ("unknown_model", ""), world)
     request = canonical(message, model.id, message.bucket or world.policy.bucket)
@@ -83,7 +85,10 @@ def _model_problem(message: SubmitBatch, model: Model | None, world: World) -> P
         return "unknown_model", f'Field "model": {message.model!r} is not in the model table. Known: {known}.'
     limit, asked = model.max_output_tokens, message.options.max_tokens
     if asked is not None and asked > limit:
-        return "invalid_message", f'Field "options.max_tokens": {asked} is over the limit of {limit} of {model.id}.'
+        return (
+            "invalid_message",
+            f'Field "options.max_tokens": {asked} is over the limit of {limit} of {model.id}.',
+        )
     return None
 
 
