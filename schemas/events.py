@@ -22,9 +22,9 @@ class Event(BaseModel):
     ``time`` is ISO-8601 in UTC; ``detail`` holds plain JSON with money as decimal text.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = "novabatch"
-    name: EventName = Field(alias="detail-type")
+    name: EventName = Field(serialization_alias="detail-type")
     time: str
     detail: Mapping[str, Any]

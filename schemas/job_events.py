@@ -1,13 +1,13 @@
 """The EventBridge event of a batch inference job, read as leniently as AWS writes it."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import BeforeValidator
 
 from schemas.queues import Queue
 
-DETAIL_TYPE = "Batch Inference Job State Change"
+DETAIL_TYPE: Final = "Batch Inference Job State Change"
 JobArn = Annotated[
     str,
     StringConstraints(pattern=r"^arn:aws[^:]*:bedrock:[^:]+:[0-9]{12}:model-invocation-job/[a-z0-9]{12}$"),

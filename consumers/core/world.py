@@ -86,7 +86,7 @@ class Objects(Protocol):
     """
 
     def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator["ObjectInfo | Exception"]:
-        """Measure objects given as (bucket, key), in parallel, answers in order; a Fault stands in its place."""
+        """Measure objects given as (bucket, key), in parallel; answers in order, a Fault in its place."""
 
     def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
         """Copy objects in parallel as they come; a Fault stands beside the copy it struck."""
@@ -100,7 +100,7 @@ class Objects(Protocol):
     def lines(
         self, key: str, bucket: str | None = None, start: int = 0, etag: str = ""
     ) -> Iterator[tuple[int, bytes]]:
-        r"""Stream an object's lines (split on ``\n`` only) with the offset behind each; survives broken reads.
+        r"""Stream an object's lines (split on ``\n`` only) with the offset behind each; mends broken reads.
 
         With ``etag`` the object must still be that one: Changed otherwise.
         """
@@ -228,7 +228,10 @@ class Batches(Protocol):
         """Count what the batch came to."""
 
     def failed_records(self, batch_id: str) -> Iterator[rows.FailedRecord]:
-        """Stream the current records (highest attempt of each file and type) that are not good, in plan order."""
+        """Stream the current records (highest attempt of each file and type) not SUCCEEDED or reused.
+
+        In plan order; a repaired TRUNCATED one is among them.
+        """
 
     def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
         """Stream what result lines are made of in plan order: current records and REFUSED files.
@@ -349,7 +352,7 @@ class Watch(Protocol):
     """What the reconciler and the operators look at; and the notes rows keep of their troubles."""
 
     def failed(self, held: rows.Held, kind: str, why: str, now: datetime) -> int:
-        """Count a failure of the held row by kind, set ``wake_after`` (doubling, to 1 h); returns the count."""
+        """Count a failure of the held row by kind and set ``wake_after`` (doubling, to 1 h)."""
 
     def open_jobs(self) -> Sequence[rows.OpenJob]:
         """Return the job rows that have not ended."""

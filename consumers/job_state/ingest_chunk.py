@@ -42,11 +42,7 @@ def _may_ingest(chunk: Chunk) -> bool:
 
 def _ingest(chunk: Chunk, held: Held, world: World) -> Outcome:
     try:
-        found = read_output(chunk, held, world)
-        if not found and _must_have_output(chunk):
-            raise Missing(
-                f"the job ended {_status(chunk)}, but {layout.output_prefix(chunk.folder)} is empty"
-            )
+        found = _read(chunk, held, world)
     except (PassingFault, Denied, Changed, Missing) as fault:
         return _not_read(chunk, held, fault, world)
     if not found:
@@ -55,6 +51,14 @@ def _ingest(chunk: Chunk, held: Held, world: World) -> Outcome:
     world.store.close(held, RecordOutcome.MISSING, _missing_code(chunk), NO_LINE, world.now)
     write_part(chunk, world)
     return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), chunk, world)
+
+
+def _read(chunk: Chunk, held: Held, world: World) -> bool:
+    """Read the output; raises Missing where a Completed job should have left one."""
+    found = read_output(chunk, held, world)
+    if not found and chunk.job is not None and chunk.job.status is JobStatus.COMPLETED:
+        raise Missing(f"the job Completed, but {layout.output_prefix(chunk.folder)} is empty")
+    return found
 
 
 def _not_read(chunk: Chunk, held: Held, fault: Fault, world: World) -> Outcome:
@@ -66,10 +70,6 @@ def _not_read(chunk: Chunk, held: Held, fault: Fault, world: World) -> Outcome:
         return Later(5 * 2**count, fault.message)
     reason = f"the output could not be read {count} times, the last time: {fault.message}"
     return _ended(fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, world), chunk, world)
-
-
-def _must_have_output(chunk: Chunk) -> bool:
-    return chunk.job is not None and chunk.job.status is JobStatus.COMPLETED
 
 
 def _status(chunk: Chunk) -> str:

@@ -24,7 +24,7 @@ class Tally:
     """What a pass has gathered and not yet stored."""
 
     records: list[JudgedRecord] = field(default_factory=list)
-    padding: Spent = Spent()
+    padding: Spent = field(default_factory=Spent)
     strange: int = 0
 
 
@@ -110,8 +110,7 @@ class _Reader:
     def _padding(self, line: OutputLine) -> Spent:
         old, tokens_in, tokens_out = self.tally.padding, line.input_tokens or 0, line.output_tokens or 0
         price = self._cost(tokens_in, tokens_out)
-        known = old.cost_usd is not None and price is not None
-        total = (old.cost_usd or 0) + (price or 0) if known else None
+        total = None if old.cost_usd is None or price is None else old.cost_usd + price
         return Spent(old.input_tokens + tokens_in, old.output_tokens + tokens_out, total)
 
     def _cost(self, tokens_in: int | None, tokens_out: int | None) -> Decimal | None:
@@ -121,10 +120,8 @@ class _Reader:
 def _price(
     model: Model | None, tokens_in: int | None, tokens_out: int | None, world: World
 ) -> Decimal | None:
-    """Return what tokens cost; nothing was charged where Bedrock reports no usage."""
-    if tokens_in is None and tokens_out is None:
-        return Decimal(0)
-    return cost(model, tokens_in or 0, tokens_out or 0, world.now.date()) if model else None
+    """Return what tokens cost; unknown where the model has no price or Bedrock reports no usage."""
+    return cost(model, tokens_in, tokens_out, world.now.date()) if model else None
 
 
 def _expected(chunk: Chunk, world: World) -> Iterator[tuple[str, Analysis]]:

@@ -118,7 +118,7 @@ def item(batch: Batch, file: NewFile, model: Model) -> Item:
 
 
 def first_max_tokens(batch: Batch, name: str, kind: str, model: Model) -> int:
-    """Return how long an answer may be: what the request says, else the analysis, within the model's limit."""
+    """Return how long an answer may be: as the request or the analysis says, within the model's limit."""
     asked = batch.terms.options.max_tokens
     known = analysis(name, Kind(kind))
     default = known.inference.max_tokens if known else model.max_output_tokens

@@ -7,6 +7,7 @@ from consumers.naming import named_batch
 from consumers.resubmission import gather, resubmit
 from schemas.facts import Ignored
 from schemas.messages import RetryBatch
+from schemas.outcomes import Outcome as RecordOutcome
 
 
 def retry_batch(message: RetryBatch, world: World) -> Outcome:
@@ -28,5 +29,6 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
 
 
 def _asked_again(record: FailedRecord) -> int | None:
-    """Return the tokens to ask for; what was paid for and only not read is never bought again."""
-    return None if record.error_code == "RESULT_FETCH_FAILED" else record.max_tokens
+    """Return the tokens to ask for; what is kept, or paid for and only not read, is not bought again."""
+    kept = record.outcome is RecordOutcome.TRUNCATED and record.repaired
+    return None if kept or record.error_code == "RESULT_FETCH_FAILED" else record.max_tokens

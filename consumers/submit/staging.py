@@ -38,7 +38,7 @@ def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     padding = _write_manifest(chunk, files, world) if files else 0
     size = sum(file.size_bytes for file in files)
     world.store.staged(held, padding, size, world.now)
-    return _facts(chunk, absent, refusals, len(files), world)
+    return _facts(chunk, absent, refusals, len(files))
 
 
 def _listing(chunk: Chunk, world: World) -> dict[str, int]:
@@ -57,7 +57,7 @@ def _copy(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> list[Refusa
     refusals, worst = [], None
     for copy, fault in world.objects.copies(copies):
         world.checkpoint()
-        code = REFUSALS.get(type(fault)) if fault else None
+        code = REFUSALS.get(type(fault)) if isinstance(fault, Fault) else None
         if isinstance(fault, Fault) and code:
             refusals.append(Refusal(copy.position, code, fault.message))
         elif fault is not None:
@@ -90,16 +90,16 @@ def _write_manifest(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> i
     key = layout.manifest_key(chunk.folder)
     with world.objects.writer(key, content_type="application/jsonl") as out:
         for file in files:
-            for line in _lines(chunk, file):
+            for line in _lines(chunk, file, world.policy.bucket):
                 out.write(line)
         for number in range(padding):
             out.write(padding_line(number))
     return padding
 
 
-def _lines(chunk: Chunk, file: ChunkFile) -> Iterator[bytes]:
+def _lines(chunk: Chunk, file: ChunkFile, bucket: str) -> Iterator[bytes]:
     media = _media(file)
-    uri = layout.s3_uri(world.policy.bucket, _key(chunk, file))
+    uri = layout.s3_uri(bucket, _key(chunk, file))
     context = {"file_name": file.s3_key.rpartition("/")[2], "s3_key": file.s3_key, **file.context}
     options = chunk.terms.options
     for record in file.records:
@@ -116,7 +116,7 @@ def _lines(chunk: Chunk, file: ChunkFile) -> Iterator[bytes]:
 
 
 def _facts(
-    chunk: Chunk, absent: Sequence[ChunkFile], refusals: Sequence[Refusal], files: int, world: World
+    chunk: Chunk, absent: Sequence[ChunkFile], refusals: Sequence[Refusal], files: int
 ) -> tuple[Fact, ...]:
     refused = {refusal.position for refusal in refusals}
     copied = [file for file in absent if file.position not in refused]
