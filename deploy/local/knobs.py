@@ -1,6 +1,6 @@
 """What of the emulator can be set while it runs, with the values it starts with."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -23,13 +23,13 @@ class Knobs:
 
     def update(self, changes: dict[str, Any]) -> None:
         """Set the named knobs, or none of them when a name is unknown or a value of the wrong kind."""
-        known = {field.name for field in fields(self)}
-        unknown = sorted(set(changes) - known)
+        known: dict[str, type[Any]] = {name: type(value) for name, value in vars(Knobs()).items()}
+        unknown = sorted(set(changes) - set(known))
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
         for name, value in changes.items():
-            wanted = type(getattr(self, name))
+            wanted = known[name]
             if type(value) is not wanted and not (wanted is float and type(value) is int):
                 raise ValueError(f"{name} must be of type {wanted.__name__}, not {type(value).__name__}")
         for name, value in changes.items():
-            setattr(self, name, value)
+            setattr(self, name, known[name](value))

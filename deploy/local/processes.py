@@ -17,6 +17,7 @@ from urllib.request import urlopen
 from deploy.local.control import Control
 
 HOST = "127.0.0.1"
+ROOT = Path(__file__).parents[2]
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY = 0.05
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -64,7 +65,7 @@ def start(
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            env=dict(environment),
+            env={**environment, "PYTHONPATH": _python_path(environment)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -73,6 +74,11 @@ def start(
             preexec_fn=_die_with_parent if LIBC else None,  # noqa: PLW1509  # it only calls prctl
         )
     return Child(name, process, log)
+
+
+def _python_path(environment: Mapping[str, str]) -> str:
+    """Let a child import this repository's packages from any working directory."""
+    return os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
 
 
 def _die_with_parent() -> None:

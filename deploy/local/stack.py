@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
@@ -45,7 +46,7 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
-def client(service: str, url: str) -> Any:
+def client(service: str, url: str, config: Config | None = None) -> Any:
     """Return a boto3 client of the local AWS that ignores this machine's own configuration."""
     return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
         service,
@@ -53,6 +54,7 @@ def client(service: str, url: str) -> Any:
         region_name=REGION,
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
+        config=config,
     )
 
 

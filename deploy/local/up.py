@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -123,10 +122,11 @@ def _server(directory: Path, port: int | None, step_seconds: float) -> Server:
 
 def _migrate(local: Local) -> None:
     command = [sys.executable, "-m", "daemon", "migrate"]
-    environment = clean_environment() | local.environment
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CannotStartError(f"novabatch migrate failed:\n{done.stdout}{done.stderr}")
+    child = processes.start(
+        "migrate", command, local.consumer_environment("migrate"), local.directory / "logs"
+    )
+    if child.process.wait():
+        raise CannotStartError(f"novabatch migrate failed:\n{child.tail()}")
 
 
 def run(directory: Path, port: int | None, *, consumers: bool) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 NARRATION = (
-    "the crew places a large boulder beside the upper pool while water runs over the edge and a worker explains "
-    "how liner pump skimmer and pipe fit together before the camera moves along the stream to show rock gravel "
-    "and plants that frame the finished feature in warm afternoon light"
+    "the crew places a large boulder beside the upper pool while water runs over the edge and a worker "
+    "explains how liner pump skimmer and pipe fit together before the camera moves along the stream to show "
+    "rock gravel and plants that frame the finished feature in warm afternoon light"
 )
 WORDS = NARRATION.split(" ")
 NAMES = ("Smith", "Garcia", "Nakamura", "Olsen", "Meyer", "Rossi", "Dubois", "Novak")

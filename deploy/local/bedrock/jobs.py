@@ -159,8 +159,8 @@ class JobStore:
         if sum(job.base_model == model and not job.ended for job in others) >= limit:
             raise BedrockError(
                 "ServiceQuotaExceededException",
-                f"Your account has reached the quota of {limit} submitted and in-progress batch inference jobs "
-                f"for the model {model}. Wait for jobs to end, or request a quota increase.",
+                f"Your account has reached the quota of {limit} submitted and in-progress batch inference "
+                f"jobs for the model {model}. Wait for jobs to end, or request a quota increase.",
             )
 
 

@@ -11,10 +11,10 @@ from deploy.local.knobs import Knobs
 VALID_URI = re.compile(r"s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]/[A-Za-z0-9._\-/%]+")
 OUTSIDE = (
     "The S3 resource locations in your prompt do not match the folder prefix specified in "
-    "CreateModelInvocationJob InputDataConfig parameter. Batch Inference requires both JSONL and S3 resources to "
-    "be in the same S3 bucket and folder (paths are case-sensitive). If you intend to use S3 URIs in prompts, the "
-    "InputDataConfig parameter must specify a folder containing all linked resources, not an individual .jsonl "
-    "file."
+    "CreateModelInvocationJob InputDataConfig parameter. Batch Inference requires both JSONL and S3 "
+    "resources to be in the same S3 bucket and folder (paths are case-sensitive). If you intend to use S3 "
+    "URIs in prompts, the InputDataConfig parameter must specify a folder containing all linked resources, "
+    "not an individual .jsonl file."
 )
 
 

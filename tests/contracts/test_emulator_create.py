@@ -1,0 +1,126 @@
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.contracts.local_aws import LocalAws
+
+pytest_plugins = ("tests.contracts.local_aws_fixtures",)
+
+S3_INPUT = "s3InputDataConfig"
+
+
+def refusal(aws: LocalAws, name: str = "novabatch-1", **changes: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        aws.create(name, **changes)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"jobName": "nova_batch"},
+        {"jobName": "nova/batch"},
+        {"jobName": "-novabatch"},
+        {"jobName": "n" * 64},
+        {"jobName": "n" + "-" * 60 + "_"},
+        {"clientRequestToken": "with_underscore"},
+        {"clientRequestToken": "with:colon"},
+        {"clientRequestToken": "dash-at-the-end-"},
+        {"clientRequestToken": "t" * 257},
+        {"roleArn": "arn:aws:iam::123:role/x"},
+        {"roleArn": "novabatch"},
+        {"timeoutDurationInHours": 23},
+        {"timeoutDurationInHours": 169},
+        {"timeoutDurationInHours": "24"},
+        {"modelInvocationType": "Stream"},
+        {"inputDataConfig": {S3_INPUT: {"s3Uri": "s3://bucket/with space/"}}},
+        {"inputDataConfig": {S3_INPUT: {"s3Uri": "https://bucket/folder/"}}},
+        {"inputDataConfig": {S3_INPUT: {"s3Uri": "s3://bucket/" + "x" * 1024}}},
+        {"inputDataConfig": {S3_INPUT: {"s3Uri": "s3://bucket/a/", "s3InputFormat": "CSV"}}},
+        {"inputDataConfig": {}},
+        {"outputDataConfig": {}},
+        {"tags": [{"key": str(number), "value": "x"} for number in range(201)]},
+        {"vpcConfig": {"subnetIds": [], "securityGroupIds": ["sg-1"]}},
+        {"vpcConfig": {"subnetIds": ["subnet-1"], "securityGroupIds": [f"sg-{n}" for n in range(6)]}},
+    ],
+    ids=lambda changes: str(changes)[:70],
+)
+def test_the_server_refuses_what_boto3_lets_pass(aws: LocalAws, changes: dict[str, Any]) -> None:
+    code, message = refusal(aws, **changes)
+    assert code == "ValidationException"
+    assert "validation error" in message
+
+
+def test_a_name_of_all_allowed_characters_is_taken(aws: LocalAws) -> None:
+    arn = aws.create("a" * 20 + "---b.c+d", clientRequestToken="a--b-c", timeoutDurationInHours=168)
+    job = aws.get(arn)
+    assert (job["jobName"], job["clientRequestToken"]) == ("a" * 20 + "---b.c+d", "a--b-c")
+    assert job["timeoutDurationInHours"] == 168
+
+
+def test_a_job_id_has_twelve_letters_or_digits(aws: LocalAws) -> None:
+    job_id = aws.create().rsplit("/", 1)[-1]
+    assert len(job_id) == 12
+    assert job_id.isalnum()
+    assert job_id == job_id.lower()
+
+
+def test_a_replayed_token_returns_the_same_job(aws: LocalAws) -> None:
+    first = aws.create(clientRequestToken="token1")
+    assert aws.create("novabatch-other", clientRequestToken="token1") == first
+    assert len(aws.control.jobs()) == 1
+
+
+def test_a_replayed_token_is_answered_although_the_quota_is_used_up(aws: LocalAws) -> None:
+    aws.control.set(jobs_per_model=1, step_seconds=60)
+    first = aws.create(clientRequestToken="token1")
+    assert aws.create(clientRequestToken="token1") == first
+
+
+def test_a_name_stays_taken_after_the_job_has_ended(aws: LocalAws) -> None:
+    aws.ended(aws.create())
+    assert refusal(aws) == ("ConflictException", "The provided job name is currently in use")
+
+
+def test_a_taken_name_can_be_reported_as_a_validation_error(aws: LocalAws) -> None:
+    aws.control.set(duplicate_name_error="ValidationException")
+    aws.create()
+    assert refusal(aws) == ("ValidationException", "The provided job name is currently in use")
+
+
+def test_more_jobs_at_once_than_the_quota_are_refused_until_one_ends(aws: LocalAws) -> None:
+    aws.control.set(jobs_per_model=2, step_seconds=60)
+    first, _ = aws.create("novabatch-1"), aws.create("novabatch-2")
+    code, _ = refusal(aws, "novabatch-3")
+    assert code == "ServiceQuotaExceededException"
+    aws.control.set(step_seconds=0)
+    aws.bedrock.stop_model_invocation_job(jobIdentifier=first)
+    assert aws.ended(first)["status"] == "Stopped"
+    assert aws.create("novabatch-3")
+
+
+def test_the_quota_is_twenty_and_counts_each_base_model_for_itself(aws: LocalAws) -> None:
+    aws.control.set(step_seconds=60)
+    for number in range(20):
+        aws.create(f"novabatch-{number}")
+    code, _ = refusal(aws, "novabatch-one-more", modelId="global.amazon.nova-2-lite-v1:0")
+    assert code == "ServiceQuotaExceededException"
+    assert aws.create("novabatch-pro", modelId="us.amazon.nova-pro-v1:0")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("us.amazon.nova-premier-v1:0", "Batch inference is not supported for the requested model."),
+        ("us.amazon.nova-9-v1:0", "The provided model identifier is invalid."),
+    ],
+)
+def test_a_model_that_runs_no_batches_is_refused(aws: LocalAws, model: str, message: str) -> None:
+    assert refusal(aws, modelId=model) == ("ValidationException", message)
+
+
+def test_a_model_may_be_named_by_its_arn(aws: LocalAws) -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-2-lite-v1:0"
+    assert aws.get(aws.create(modelId=arn))["modelId"] == arn
