@@ -1,6 +1,7 @@
 """The WSGI layer in front of moto: counts calls, and injects faults of calls."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -59,6 +60,8 @@ class FaultLayer:
         b"".join(self._inner(environ, lambda *_: None))
         if fault.lost_answer == "drop":
             self._calls.add(service, operation, "lost")
+            # Raising alone would leave the connection open, and the client waiting.
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError("answer dropped by an injected fault")
         fault_500 = CallFault(code=fault.code or "InternalServerException", message=fault.message, status=500)
         return refuse(self._counted(start_response, service, operation), service, fault_500)

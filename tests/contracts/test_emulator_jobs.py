@@ -5,7 +5,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contracts.local_aws import LocalAws, text
+from tests.contracts.local_aws import LocalAws, text, until
 
 pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
@@ -71,8 +71,7 @@ def test_a_stopped_job_keeps_the_output_of_what_it_did(aws: LocalAws) -> None:
     aws.control.set(min_records=1)
     aws.put_manifest([text(str(number)) for number in range(10)])
     arn = aws.create()
-    while aws.get(arn)["status"] != "InProgress":
-        pass
+    until(lambda: aws.get(arn)["status"] == "InProgress")
     aws.bedrock.stop_model_invocation_job(jobIdentifier=arn)
     job = aws.ended(arn)
     assert (job["status"], job["totalRecordCount"], job["processedRecordCount"]) == ("Stopped", 10, 5)

@@ -14,7 +14,8 @@ def spoil(action: str, text: str) -> Answer:
     if action == "prose":
         return "I cannot describe this recording in the form you ask for.", "end_turn"
     if action == "fence":
-        return f"```json\n{text.strip('`').removeprefix('json').strip()}\n```", "end_turn"
+        bare = text[text.find("{") : text.rfind("}") + 1] or text
+        return f"```json\n{bare}\n```", "end_turn"
     if action == "bad_escape":
         return text.replace('": "', '": "C:\\media\\q ', 1), "end_turn"
     return text, "end_turn"
