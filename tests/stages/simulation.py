@@ -1,5 +1,6 @@
 """All stages together over a real store and fake S3 and Bedrock, on a clock that moves only when told."""
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from consumers.cleanup import STAGES as CLEANUP
+from consumers.core import layout
 from consumers.core.faults import Denied, LeaseLost, PassingFault
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import Batch, Held, Leased
@@ -58,6 +60,10 @@ class Simulation:
     sent: list[Event] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
+    log: list[BaseModel] = field(default_factory=list)
+    deliveries: int = 1
+    drop: int | None = None
+    handled: int = 0
 
     def __post_init__(self) -> None:
         self.objects = FakeObjects(self.policy.bucket, self._call)
@@ -81,14 +87,10 @@ class Simulation:
     def submit(self, files: list[dict[str, Any]], request_id: str = "r", **more: Any) -> str:
         """Post a request and let everything happen that can; returns the batch id."""
         fields = {"request_id": request_id, "model": "nova-2-lite", "files": files, **more}
+        fields = {name: value for name, value in fields.items() if value is not ...}
         self.post(SubmitBatch.model_validate(fields))
         self.run()
-        return next(batch_id for batch_id in self._batch_ids(request_id))
-
-    def _batch_ids(self, request_id: str) -> list[str]:
-        from consumers.core.layout import batch_id
-
-        return [batch_id(request_id)]
+        return layout.batch_id(request_id)
 
     def finish_jobs(
         self, status: JobStatus = JobStatus.COMPLETED, *, output: bool = True, message: str = ""
@@ -119,6 +121,21 @@ class Simulation:
         self.queue.extend(due)
         self.run()
 
+    def results(self, batch_id: str) -> list[dict[str, Any]]:
+        """Return the lines of the batch's results file."""
+        text = self.objects.text(layout.results_key(batch_id))
+        return [json.loads(line) for line in text.split("\n") if line]
+
+    def outcomes(self, batch_id: str) -> dict[str, str]:
+        """Return the outcome of each file and type, as the results file tells them."""
+        return {
+            f"{line['file_id']}:{line['analysis_type']}": line["outcome"] for line in self.results(batch_id)
+        }
+
+    def temporary_keys(self) -> list[str]:
+        """Return what lies in the folders that cleanup should have emptied."""
+        return self.objects.keys(layout.INPUT_ROOT) + self.objects.keys(layout.OUTPUT_ROOT)
+
     def batch(self, batch_id: str) -> Batch:
         batch = self.store.batch(batch_id)
         assert batch is not None
@@ -130,27 +147,42 @@ class Simulation:
         self.queue.append(message)
 
     def run(self) -> None:
-        """Handle messages until the queue is empty."""
+        """Handle messages until the queue is empty; one in whose handling the process died comes again."""
         while self.queue:
-            self.handle(self.queue[0])
+            message = self.queue[0]
+            self.handled += 1
+            if self.handled != self.drop:
+                self.log.append(message)
+                for _ in range(self.deliveries):
+                    self._deliver(message)
             self.queue.popleft()
+
+    def _deliver(self, message: BaseModel) -> None:
+        try:
+            self.handle(message)
+        except Crash:
+            self.handle(message)
 
     def handle(self, message: BaseModel) -> Done | Later | Refuse | None:
         """Handle one message as the worker would."""
         taken: list[Held] = []
+        outcome: Done | Later | Refuse
         try:
             outcome = STAGES[type(message)](message, self.world(taken))
+            for held in taken:
+                self.store.release(held)
+            self._settle(message, outcome)
         except (PassingFault, Denied) as fault:
+            for held in taken:
+                self.store.release(held)
             outcome = Later(30, fault.message)
+            self.later.append((self.now + timedelta(seconds=30), message))
         except LeaseLost:
             return None
-        finally_release = [held for held in taken if self.lease_seconds > 0]
-        self._settle(message, outcome)
-        for held in finally_release:
-            self.store.release(held)
         return outcome
 
     def _settle(self, message: BaseModel, outcome: Done | Later | Refuse) -> None:
+        self._call("worker.publish")
         if isinstance(outcome, Later):
             self.later.append((self.now + timedelta(seconds=outcome.after), message))
         else:
@@ -160,6 +192,7 @@ class Simulation:
             self.dead.append((message, outcome))
         else:
             self.facts += outcome.facts
+        self._call("worker.delete")
 
     def world(self, taken: list[Held]) -> World:
         def hold(kind: Leased, id: str) -> Held | None:

@@ -1,0 +1,104 @@
+"""Cleaning: the two temporary folders and nothing else, when the results are stored and not before."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.core import layout
+from consumers.core.faults import PassingFault
+from consumers.core.lifecycle import JobStatus
+from schemas.facts import ChunkCleaned
+from schemas.messages import CleanupBatch, CleanupChunk, Sweep
+from tests.stages.simulation import Simulation
+
+
+def keep_folders(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, cleanup_after_success=False)
+
+
+def test_a_chunk_whose_results_are_not_stored_is_not_cleaned(sim: Simulation) -> None:
+    batch_id = sim.submit(sim.media(2))
+    before = sim.objects.keys()
+    sim.post(CleanupChunk(chunk_id=layout.chunk_id(batch_id, 0)))
+    sim.run()
+    (_, refused) = sim.dead[-1]
+    assert refused.code == "not_cleanable"
+    assert sim.objects.keys() == before
+
+
+def test_paid_output_that_could_not_be_read_yet_is_not_cleaned(sim: Simulation) -> None:
+    sim.objects.fail_next("lines", PassingFault("broken pipe"), times=9)
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_jobs()
+    for _ in range(6):
+        sim.pass_time(600)
+    sim.post(CleanupChunk(chunk_id=layout.chunk_id(batch_id, 0)))
+    sim.run()
+    (_, refused) = sim.dead[-1]
+    assert "could not be read" in refused.why
+    assert sim.objects.keys(layout.OUTPUT_ROOT)
+
+
+def test_cleaning_on_request_leaves_originals_results_and_other_folders(sim: Simulation) -> None:
+    keep_folders(sim)
+    strangers = ["nova_batch/job_old/a.mov", "nova/batch/output/flat.jsonl.out", "batch_input_1.jsonl"]
+    for key in strangers:
+        sim.objects.put(key, "x")
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_all()
+    kept = [key for key in sim.objects.keys() if not key.startswith((layout.INPUT_ROOT, layout.OUTPUT_ROOT))]
+    sim.post(CleanupBatch(batch_id=batch_id))
+    sim.run()
+    assert sim.objects.keys() == sorted([*kept, *strangers])
+
+
+def test_a_dry_run_tells_what_would_go_and_deletes_nothing(sim: Simulation) -> None:
+    keep_folders(sim)
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_all()
+    before = sim.objects.keys()
+    sim.facts.clear()
+    sim.post(CleanupBatch(batch_id=batch_id, dry_run=True))
+    sim.run()
+    (told,) = [fact for fact in sim.facts if isinstance(fact, ChunkCleaned)]
+    assert told.dry_run
+    assert told.objects == len(sim.temporary_keys()) == 5
+    assert sim.objects.keys() == before
+
+
+def test_the_sweep_takes_what_ended_long_ago_whatever_its_outcome(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, max_attempts=1)
+    sim.submit(sim.media(2))
+    sim.finish_jobs(JobStatus.FAILED, output=False, message="no access")
+    assert sim.temporary_keys()
+    sim.post(Sweep(older_than_days=7))
+    sim.run()
+    assert sim.temporary_keys()
+    sim.pass_time(8 * 86_400)
+    sim.post(Sweep(older_than_days=7))
+    sim.run()
+    assert not sim.temporary_keys()
+
+
+def test_keys_that_stay_are_tried_again_and_then_found(sim: Simulation) -> None:
+    sim.objects.fail_next("deletions", PassingFault("InternalError"), subject="manifest.jsonl", times=99)
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_all()
+    for _ in range(8):
+        sim.pass_time(3600)
+    chunk = sim.store.chunk(layout.chunk_id(batch_id, 0))
+    assert chunk is not None
+    assert chunk.cleaned_at is None
+    assert "manifest.jsonl" in chunk.last_error
+    assert "cleanup_failing" in {getattr(fact, "kind", "") for fact in sim.facts}
+
+
+@given(st.text(max_size=60))
+def test_no_folder_name_but_our_own_can_be_emptied(folder: str) -> None:
+    try:
+        prefixes = layout.temporary_prefixes(folder)
+    except ValueError:
+        return
+    assert layout.is_own_folder(folder)
+    assert all(prefix.endswith(f"/{folder}/") for prefix in prefixes)

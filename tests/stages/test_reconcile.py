@@ -1,0 +1,101 @@
+"""The reconciler: whatever is missed is found again, and it only sends messages."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from consumers.core import layout
+from consumers.core.lifecycle import BatchState, JobStatus
+from consumers.core.rows import Leased
+from schemas.job_events import JobStateChange
+from schemas.messages import PlanBatch, Reconcile, SubmitBatch
+from tests.databases import make_sqlite_store
+from tests.stages.simulation import Simulation
+
+
+def reconcile(sim: Simulation, passes: int = 1) -> None:
+    for _ in range(passes):
+        sim.post(Reconcile())
+        sim.run()
+
+
+def test_without_any_event_the_batch_ends_all_the_same(sim: Simulation) -> None:
+    sim.events_arrive = False
+    sim.small_chunks(1)
+    batch_id = sim.submit(sim.media(3))
+    sim.finish_jobs()
+    assert sim.batch(batch_id).state is BatchState.RUNNING
+    reconcile(sim)
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert len(sim.jobs.created) == 3
+
+
+def test_a_pass_over_a_quiet_system_sends_nothing(sim: Simulation) -> None:
+    sim.submit(sim.media(3))
+    sim.finish_all()
+    sim.facts.clear()
+    reconcile(sim)
+    assert not sim.facts
+
+
+def test_one_pass_costs_one_listing_however_many_jobs_are_open(sim: Simulation) -> None:
+    sim.small_chunks(1)
+    sim.submit(sim.media(8))
+    before = len(sim.jobs.calls.log)
+    reconcile(sim)
+    assert [call for call, _ in sim.jobs.calls.log[before:]].count("since") == 1
+
+
+def test_only_one_pass_is_made_at_a_time(sim: Simulation) -> None:
+    held = sim.store.take(Leased.RECONCILER, "reconcile", 60)
+    assert held is not None
+    before = len(sim.jobs.calls.log)
+    reconcile(sim)
+    assert len(sim.jobs.calls.log) == before
+
+
+def test_a_message_lost_at_any_step_is_made_up_for(sim: Simulation) -> None:
+    """Every message is dropped once, one after another, in otherwise equal runs."""
+    sim.submit(sim.media(2))
+    sim.finish_all()
+    total = sim.handled
+    for lost in range(1, total):
+        store = make_sqlite_store(None)
+        run = Simulation(store, min_records=2)
+        run.drop = lost
+        batch_id = run.submit(run.media(2))
+        for _ in range(6):
+            run.finish_jobs()
+            run.pass_time(200)
+            reconcile(run)
+        assert run.batch(batch_id).state is BatchState.COMPLETED, f"message {lost} was lost"
+        assert len(run.jobs.created) == 1
+        store.close()
+
+
+def test_a_plan_nobody_continues_is_taken_up(sim: Simulation) -> None:
+    files = sim.media(2)
+    sim.handle(SubmitBatch.model_validate({"request_id": "r", "model": "nova-2-lite", "files": files}))
+    sim.queue.clear()
+    reconcile(sim)
+    assert sim.batch(layout.batch_id("r")).state is BatchState.RUNNING
+    assert not [message for message in sim.queue if isinstance(message, PlanBatch)]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(data: st.DataObject) -> None:
+    store = make_sqlite_store(None)
+    sim = Simulation(store, min_records=1, events_arrive=False)
+    sim.small_chunks(1)
+    batch_id = sim.submit(sim.media(2))
+    arns = list(sim.jobs.reports)
+    events = [(arn, status) for arn in arns for status in JobStatus] * 2
+    for arn in arns:
+        sim.answers.write_output(sim.objects, sim.jobs.requests[arn], arn)
+        sim.jobs.finish(arn)
+    for arn, status in data.draw(st.permutations(events)):
+        sim.post(JobStateChange.hint(arn, sim.jobs.reports[arn].name, status))
+        sim.run()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
+    store.close()
