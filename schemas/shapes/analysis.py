@@ -129,15 +129,14 @@ class Analysis:
 
     def _unwrapped(self, answer: object) -> object:
         """Take the answer out of an envelope: `[{...}]`, or an object that holds only another one."""
+        fields = self._reader.fields.keys()
         if isinstance(answer, list) and len(answer) == 1:
             inner = answer[0]
-        elif isinstance(answer, dict) and len(answer) == 1:
+        elif isinstance(answer, dict) and len(answer) == 1 and not fields & answer.keys():
             inner = next(iter(answer.values()))
         else:
             return answer
-        fields = self._reader.fields.keys()
-        enveloped = isinstance(inner, dict) and fields & inner.keys() and not fields & set(answer)
-        return inner if enveloped else answer
+        return inner if isinstance(inner, dict) and fields & inner.keys() else answer
 
     @cached_property
     def _reader(self) -> Parts:
