@@ -1,0 +1,27 @@
+"""The store: every row of novabatch, in SQLite or PostgreSQL."""
+
+from sqlalchemy import Engine
+
+from daemon.adapters.store.batches import Batches
+from daemon.adapters.store.chunks import Chunks
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.engine import make_engine
+from daemon.adapters.store.jobs import Jobs
+from daemon.adapters.store.leases import Leases
+from daemon.adapters.store.plans import Plans
+from daemon.adapters.store.records import Records
+from daemon.adapters.store.results import Results
+from daemon.adapters.store.schema import migrate, schema_is_current
+from daemon.adapters.store.slots import Slots
+from daemon.adapters.store.sums import Sums
+from daemon.adapters.store.watch import Watch
+
+__all__ = ["SqlStore", "make_engine", "migrate", "schema_is_current"]
+
+
+class SqlStore(Leases, Batches, Plans, Chunks, Slots, Jobs, Records, Results, Sums, Watch):
+    """Everything the stages ask of the database, and the leases; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.database = Database(engine)

@@ -1,0 +1,207 @@
+"""Chunks: reading them with their files, and their way to an end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, select, update
+
+from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
+from consumers.core.rows import Chunk, ChunkFile, Held, Job, SentRecord
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.leases import guard
+from daemon.adapters.store.moves import move_batch, move_chunk
+from daemon.adapters.store.slots import lock_model, model_of
+from daemon.adapters.tables import (
+    batches,
+    chunk_files,
+    chunk_uncleaned,
+    chunks,
+    files,
+    jobs,
+    models,
+    records,
+    state_in,
+)
+from schemas.messages import Terms
+from schemas.outcomes import Outcome
+
+_JOB = (
+    jobs.c.name,
+    jobs.c.token,
+    jobs.c.arn,
+    jobs.c.status,
+    jobs.c.message,
+    jobs.c.claimed_at,
+    jobs.c.submitted_at,
+    jobs.c.ended_at,
+)
+_CHUNK = (
+    select(chunks, batches.c.terms, batches.c.bucket, batches.c.cancelled, *_JOB)
+    .join(batches, batches.c.batch_id == chunks.c.batch_id)
+    .outerjoin(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
+)
+_GOOD = (Outcome.SUCCEEDED.value, Outcome.TRUNCATED.value)
+
+
+class Chunks:
+    """The chunk rows."""
+
+    database: Database
+
+    def chunk(self, chunk_id: str) -> Chunk | None:
+        """Return one chunk."""
+        with self.database.read() as connection:
+            return read_chunk(connection, chunk_id)
+
+    def chunk_files(self, chunk_id: str) -> Sequence[ChunkFile]:
+        """Return the files of a chunk that are not refused, in order, with the records to send."""
+        asked = (
+            select(files, chunk_files.c.safe_name)
+            .join(chunk_files, chunk_files.c.position == files.c.position)
+            .join(
+                chunks,
+                and_(chunks.c.chunk_id == chunk_files.c.chunk_id, chunks.c.batch_id == files.c.batch_id),
+            )
+            .where(chunks.c.chunk_id == chunk_id, ~chunk_files.c.refused)
+            .order_by(files.c.position)
+        )
+        with self.database.read() as connection:
+            sent = _sent(connection, chunk_id)
+            return [_chunk_file(row, sent) for row in connection.execute(asked)]
+
+    def staged(self, held: Held, padding: int, bytes: int, now: datetime) -> None:
+        """PREPARING → READY."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            which = and_(chunks.c.chunk_id == held.id, state_in(chunks, [ChunkState.PREPARING]))
+            values = {"padding": padding, "bytes": bytes, "ready_at": now, "wake_after": None}
+            move_chunk(connection, which, ChunkState.READY, **values)
+
+    def end_chunk(self, held: Held, state: ChunkState, reason: str, now: datetime) -> None:
+        """Move a chunk to an end and keep count of failures in a row."""
+        with self.database.write() as connection:
+            model = lock_model(connection, model_of(connection, held.id)).model
+            guard(connection, held)
+            which = chunks.c.chunk_id == held.id
+            before = connection.execute(select(chunks.c.state, chunks.c.batch_id).where(which)).one()
+            if move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
+                _count_streak(connection, model, held.id, state)
+                if before.state == ChunkState.FAILED:
+                    _reopen(connection, before.batch_id)
+
+    def cleaned(self, held: Held, objects: int, bytes: int, now: datetime) -> None:
+        """Store that a chunk's folders are gone."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            clean = update(chunks).where(chunks.c.chunk_id == held.id, chunks.c.cleaned_at.is_(None))
+            values = {"cleaned_at": now, "cleaned_objects": objects, "cleaned_bytes": bytes}
+            connection.execute(clean.values(wake_after=None, **values))
+
+    def cleanable(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return ended chunks that left something to clean, oldest first."""
+        asked = (
+            select(chunks.c.chunk_id)
+            .where(chunk_uncleaned, chunks.c.finished_at < before)
+            .order_by(chunks.c.finished_at)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            return connection.execute(asked).scalars().all()
+
+
+def read_chunk(connection: Connection, chunk_id: str) -> Chunk | None:
+    """Read a chunk with its batch's terms and its job."""
+    row = connection.execute(_CHUNK.where(chunks.c.chunk_id == chunk_id)).first()
+    return _chunk(row) if row else None
+
+
+def _chunk(row: Row[Any]) -> Chunk:
+    return Chunk(
+        chunk_id=row.chunk_id,
+        batch_id=row.batch_id,
+        index=row.number,
+        round=row.round,
+        state=ChunkState(row.state),
+        model=row.model,
+        bucket=row.bucket,
+        terms=Terms.model_validate(row.terms),
+        folder=row.folder,
+        files=row.files,
+        records=row.records,
+        padding=row.padding,
+        bytes=row.bytes,
+        cancelled=row.cancelled,
+        created_at=row.created_at,
+        ready_at=row.ready_at,
+        cleaned_at=row.cleaned_at,
+        last_error=row.last_error,
+        failures=row.failures,
+        job=_job(row) if row.name else None,
+    )
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        row.chunk_id,
+        row.name,
+        row.token,
+        row.arn,
+        JobStatus(row.status) if row.status else None,
+        row.message,
+        row.claimed_at,
+        row.submitted_at,
+        row.ended_at,
+    )
+
+
+def _sent(connection: Connection, chunk_id: str) -> dict[int, list[SentRecord]]:
+    asked = select(records.c.position, records.c.analysis_type, records.c.attempt, records.c.max_tokens)
+    sent: dict[int, list[SentRecord]] = {}
+    for row in connection.execute(asked.where(records.c.chunk_id == chunk_id)):
+        record = SentRecord(row.analysis_type, row.attempt, row.max_tokens)
+        sent.setdefault(row.position, []).append(record)
+    return sent
+
+
+def _chunk_file(row: Row[Any], sent: dict[int, list[SentRecord]]) -> ChunkFile:
+    order = {name: place for place, name in enumerate(row.analysis_types)}
+    mine = sorted(sent.get(row.position, ()), key=lambda record: order.get(record.analysis_type, len(order)))
+    return ChunkFile(
+        row.position,
+        row.file_id,
+        row.bucket,
+        row.s3_key,
+        row.size_bytes,
+        row.etag,
+        row.local_path,
+        row.safe_name,
+        row.context,
+        tuple(mine),
+    )
+
+
+def _end(state: ChunkState, before: ChunkState, reason: str, now: datetime) -> dict[str, object]:
+    """Return what is written with an end; a FAILED chunk keeps its rest, its output may be read yet."""
+    values: dict[str, object] = {"reason": reason, "finished_at": now}
+    if state is ChunkState.FAILED:
+        return {**values, "last_error": reason, "last_error_at": now}
+    if before in {ChunkState.ENDED, ChunkState.FAILED}:
+        values["results_fetched_at"] = now
+    return {**values, "wake_after": None}
+
+
+def _count_streak(connection: Connection, model: str, chunk_id: str, state: ChunkState) -> None:
+    """Count a failure as a whole; a success sets it back, a chunk without either changes nothing."""
+    row = update(models).where(models.c.model == model)
+    if state is ChunkState.FAILED:
+        connection.execute(row.values(failed_in_a_row=models.c.failed_in_a_row + 1))
+    elif state is ChunkState.COMPLETED:
+        good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
+        connection.execute(row.where(good).values(failed_in_a_row=0))
+
+
+def _reopen(connection: Connection, batch_id: str) -> None:
+    """Open an ended batch again for results that came late: it settles with a new revision."""
+    which = and_(batches.c.batch_id == batch_id, state_in(batches, BATCH_ENDS))
+    move_batch(connection, which, BatchState.RUNNING, revision=batches.c.revision + 1, finished_at=None)

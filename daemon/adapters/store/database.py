@@ -1,0 +1,102 @@
+"""The three ways to use a connection, and the border at which the driver's errors stop."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Double, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from consumers.core.faults import PassingFault, Rejected
+
+PAGE = 500
+
+
+class Database:
+    """Short transactions on one engine; no connection is kept between them."""
+
+    def __init__(self, engine: Engine) -> None:
+        single: dict[str, Any] = {} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        self.engine = engine
+        self._write = engine.execution_options(novabatch="write")
+        self._read = engine.execution_options(novabatch="read", **single)
+        self._once = engine.execution_options(novabatch="once", **single)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run a transaction that writes; an exception rolls it back."""
+        with _border(), self._write.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Run statements that only read; on SQLite they see one state of the database."""
+        with _border(), self._read.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def once(self) -> Iterator[Connection]:
+        """Run single statements, each a transaction of its own: fewer round trips."""
+        with _border(), self._once.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def _border() -> Iterator[None]:
+    """Turn the driver's errors into faults."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Rejected(f"the database refuses it: {error.orig}") from error
+    except (OperationalError, PoolTimeout) as error:
+        raise PassingFault(f"the database did not answer: {error}", "DatabaseBusy") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise PassingFault(f"the database went away: {error.orig}", "DatabaseGone") from error
+        raise
+
+
+class clock(FunctionElement[float]):  # noqa: N801 - reads as a function in statements
+    """The database's own clock in seconds since 1970, the same for all processes."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(clock, "postgresql")
+def _postgres_clock(*_: Any, **__: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+@compiles(clock, "sqlite")
+def _sqlite_clock(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert(connection: Connection, table: Table) -> Insert:
+    """Return an insert that knows ON CONFLICT, in the dialect at hand."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows that are not there yet; the same again changes nothing."""
+    if rows:
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def pages(values: Sequence[str], size: int = PAGE) -> Iterator[Sequence[str]]:
+    """Cut a long list for IN (...)."""
+    for first in range(0, len(values), size):
+        yield values[first : first + size]
+
+
+def live(table: Table) -> ColumnElement[bool]:
+    """Return the condition that somebody holds the row's lease now."""
+    return table.c.lease_until > clock()

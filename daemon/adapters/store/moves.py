@@ -1,0 +1,20 @@
+"""The only two statements that write a state: a row moves only from where it may come."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, update
+
+from consumers.core.lifecycle import BatchState, ChunkState, batch_sources, sources
+from daemon.adapters.tables import batches, chunks, state_in
+
+
+def move_chunk(connection: Connection, which: ColumnElement[bool], state: ChunkState, **also: Any) -> int:
+    """Move chunks, writing further columns with it; returns how many were where they may come from."""
+    move = update(chunks).where(which, state_in(chunks, sources(state))).values(state=state, **also)
+    return connection.execute(move).rowcount
+
+
+def move_batch(connection: Connection, which: ColumnElement[bool], state: BatchState, **also: Any) -> int:
+    """Move a batch, writing further columns with it; returns how many were where they may come from."""
+    move = update(batches).where(which, state_in(batches, batch_sources(state))).values(state=state, **also)
+    return connection.execute(move).rowcount

@@ -1,0 +1,202 @@
+"""Records: the outcomes of what was sent, and what they cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+
+from consumers.core.rows import Held, JudgedRecord, NewFile, Refusal, Spent
+from daemon.adapters.columns import Time, Words
+from daemon.adapters.store.database import Database, pages
+from daemon.adapters.store.leases import guard
+from daemon.adapters.store.plans import source
+from daemon.adapters.store.sums import spent_columns, spent_of
+from daemon.adapters.tables import batches, chunk_files, chunks, files, record_unread, records
+from schemas.outcomes import Outcome
+
+_JUDGED = [field.name for field in fields(JudgedRecord) if field.name not in {"file_id", "analysis_type"}]
+_same = records.c.outcome == bindparam("outcome", type_=Words())
+_SAVE = (
+    update(records)
+    .where(
+        records.c.batch_id == bindparam("batch"),
+        records.c.position == bindparam("at"),
+        records.c.analysis_type == bindparam("type"),
+        records.c.chunk_id == bindparam("chunk"),
+    )
+    .values(
+        {name: bindparam(name) for name in _JUDGED}
+        | {"created_at": case((_same, records.c.created_at), else_=bindparam("now", type_=Time()))}
+    )
+)
+
+
+class Records:
+    """The record rows."""
+
+    database: Database
+
+    def save(self, held: Held, records: Sequence[JudgedRecord], now: datetime) -> None:
+        """Store outcomes of a chunk's records; a record keeps the time of its first such outcome."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            batch = batch_of(connection, held.id)
+            at = _positions(connection, batch, [record.file_id for record in records])
+            same = {"batch": batch, "chunk": held.id, "now": now}
+            rows = [
+                {**same, "at": at[record.file_id], "type": record.analysis_type, **_values(record)}
+                for record in records
+                if record.file_id in at
+            ]
+            if rows:
+                connection.execute(_SAVE, rows)
+
+    def close(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
+        """Give this outcome to every record of the chunk that has none, or one that only waits to be read."""
+        open_ = or_(records.c.outcome.is_(None), record_unread)
+        close = update(records).where(records.c.chunk_id == held.id, open_)
+        values = {"error_code": code, "error_message": message, "retryable": False, "created_at": now}
+        with self.database.write() as connection:
+            guard(connection, held)
+            return connection.execute(close.values(outcome=outcome, **values)).rowcount
+
+    def save_padding(self, held: Held, spent: Spent) -> None:
+        """Store what the chunk's padding cost."""
+        values = {
+            "padding_input_tokens": spent.input_tokens,
+            "padding_output_tokens": spent.output_tokens,
+            "padding_cost_usd": spent.cost_usd,
+        }
+        with self.database.write() as connection:
+            guard(connection, held)
+            connection.execute(update(chunks).where(chunks.c.chunk_id == held.id).values(values))
+
+    def refuse_files(self, held: Held, refusals: Sequence[Refusal]) -> None:
+        """Mark files of the chunk REFUSED and drop their records from it.
+
+        A file that was sent before has outcomes already and is not REFUSED: its new records end as MISSING.
+        """
+        with self.database.write() as connection:
+            guard(connection, held)
+            batch = batch_of(connection, held.id)
+            known = _sent_before(connection, batch, held.id, [each.position for each in refusals])
+            for each in refusals:
+                _refuse(connection, batch, held.id, each, was_sent=each.position in known)
+            _count_again(connection, held.id)
+
+    def outcomes(self, chunk_id: str) -> Mapping[tuple[str, str], int]:
+        """Count a chunk's records by (analysis_type, outcome)."""
+        kind = (records.c.analysis_type, records.c.outcome)
+        asked = select(*kind, func.count()).where(
+            records.c.chunk_id == chunk_id, records.c.outcome.is_not(None)
+        )
+        with self.database.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(asked.group_by(*kind))}
+
+    def spent(self, chunk_id: str) -> Spent:
+        """Sum a chunk's records, without padding."""
+        with self.database.read() as connection:
+            return spent_of(
+                connection.execute(select(*spent_columns()).where(records.c.chunk_id == chunk_id)).one()
+            )
+
+    def reusable(
+        self, model: str, prompt_versions: Mapping[tuple[str, str], str], files: Sequence[NewFile]
+    ) -> Mapping[tuple[int, str], str]:
+        """Find SUCCEEDED results for the same object, model, type and prompt version.
+
+        ``prompt_versions`` is by (kind, analysis type). The answer names the earlier record as
+        ``<batch_id>/<position>/<analysis_type>/<attempt>``, by the file's position and the type.
+        """
+        wanted = {
+            (name, source(file.bucket, file.s3_key, file.etag), version): (file.position, name)
+            for file in files
+            for (kind, name), version in prompt_versions.items()
+            if kind == file.kind and name in file.analysis_types
+        }
+        sources = sorted({key for _, key, _ in wanted if key})
+        found: dict[tuple[int, str], str] = {}
+        with self.database.read() as connection:
+            for page in pages(sources):
+                for row in connection.execute(_succeeded(model, page)):
+                    asked = wanted.get((row.analysis_type, row.source, row.prompt_version))
+                    if asked is not None:
+                        found[asked] = f"{row.batch_id}/{row.position}/{row.analysis_type}/{row.attempt}"
+        return found
+
+
+def batch_of(connection: Connection, chunk_id: str) -> str:
+    """Return the batch of a chunk that exists."""
+    return str(
+        connection.execute(select(chunks.c.batch_id).where(chunks.c.chunk_id == chunk_id)).scalar_one()
+    )
+
+
+def _values(record: JudgedRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in _JUDGED}
+
+
+def _positions(connection: Connection, batch: str, file_ids: Sequence[str]) -> dict[str, int]:
+    at: dict[str, int] = {}
+    for page in pages(sorted(set(file_ids))):
+        asked = select(files.c.file_id, files.c.position).where(
+            files.c.batch_id == batch, files.c.file_id.in_(page)
+        )
+        at.update((row.file_id, row.position) for row in connection.execute(asked))
+    return at
+
+
+def _sent_before(connection: Connection, batch: str, chunk_id: str, positions: Sequence[int]) -> set[int]:
+    others = or_(records.c.chunk_id != chunk_id, records.c.chunk_id.is_(None))
+    asked = select(records.c.position).where(
+        records.c.batch_id == batch, records.c.position.in_(positions), others
+    )
+    return set(connection.execute(asked).scalars())
+
+
+def _refuse(connection: Connection, batch: str, chunk_id: str, refusal: Refusal, *, was_sent: bool) -> None:
+    here = and_(chunk_files.c.chunk_id == chunk_id, chunk_files.c.position == refusal.position)
+    connection.execute(update(chunk_files).where(here).values(refused=True))
+    mine = and_(
+        records.c.batch_id == batch, records.c.position == refusal.position, records.c.chunk_id == chunk_id
+    )
+    if not was_sent:
+        connection.execute(records.delete().where(mine))
+        refused = update(files).where(files.c.batch_id == batch, files.c.position == refusal.position)
+        connection.execute(refused.values(code=refusal.code, reason=refusal.reason))
+        return
+    why = f"{refusal.code}: {refusal.reason}"
+    values = {"outcome": Outcome.MISSING, "error_code": "CHUNK_NOT_PREPARED", "error_message": why}
+    when = select(chunks.c.preparing_at).where(chunks.c.chunk_id == chunk_id).scalar_subquery()
+    connection.execute(update(records).where(mine).values(**values, created_at=when))
+
+
+def _count_again(connection: Connection, chunk_id: str) -> None:
+    kept = select(func.count()).where(chunk_files.c.chunk_id == chunk_id, ~chunk_files.c.refused)
+    sent = select(func.count()).where(records.c.chunk_id == chunk_id)
+    row = update(chunks).where(chunks.c.chunk_id == chunk_id)
+    connection.execute(row.values(files=kept.scalar_subquery(), records=sent.scalar_subquery()))
+
+
+def _succeeded(model: str, sources: Sequence[str]) -> Any:
+    return (
+        select(
+            files.c.source,
+            records.c.batch_id,
+            records.c.position,
+            records.c.analysis_type,
+            records.c.attempt,
+            records.c.prompt_version,
+        )
+        .join(records, and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position))
+        .join(batches, batches.c.batch_id == files.c.batch_id)
+        .where(
+            files.c.source.in_(sources),
+            batches.c.model == model,
+            records.c.outcome == Outcome.SUCCEEDED,
+            records.c.reused_from.is_(None),
+        )
+        .order_by(records.c.created_at)
+    )

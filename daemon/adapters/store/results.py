@@ -1,0 +1,205 @@
+"""What result lines and retries are made of, streamed in plan order without a transaction held open."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy.sql.selectable import Select
+
+from consumers.core import layout
+from consumers.core.lines import ResultRow
+from consumers.core.rows import FailedRecord
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.plans import echo_of
+from daemon.adapters.tables import batches, chunk_files, files, record_current, record_superseded, records
+from schemas.outcomes import Outcome
+
+FILES_AT_ONCE = 250
+REFUSED = "REFUSED"
+_RECORD = [
+    column
+    for column in records.c
+    if column.name not in {"batch_id", "position", "chunk_id", "raw_text", "superseded", "max_tokens"}
+]
+_FILE = [column for column in files.c if column.name not in {"batch_id", "context", "local_path", "source"}]
+_good = or_(
+    records.c.outcome == Outcome.SUCCEEDED,
+    and_(records.c.outcome == Outcome.TRUNCATED, records.c.repaired),
+    records.c.reused_from.is_not(None),
+)
+
+
+class Results:
+    """The streams a settling batch reads."""
+
+    database: Database
+
+    def failed_records(self, batch_id: str) -> Iterator[FailedRecord]:
+        """Stream the current records that are not good, in plan order, each with its past outcomes."""
+        bad = and_(record_current, records.c.outcome.is_not(None), ~_good)
+        after = -1
+        while True:
+            with self.database.read() as connection:
+                positions = _positions(connection, batch_id, after, bad)
+                rows = connection.execute(_failed(batch_id, positions, bad)).all() if positions else []
+                past = _past(connection, batch_id, positions) if positions else {}
+            ordered = sorted(rows, key=_in_plan)
+            yield from (
+                _failed_record(row, past.get((row.position, row.analysis_type), ())) for row in ordered
+            )
+            if len(positions) < FILES_AT_ONCE:
+                return
+            after = positions[-1]
+
+    def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
+        """Stream current records and REFUSED files; of a chunk all its records and its own refused files."""
+        after = -1
+        with self.database.read() as connection:
+            batch = connection.execute(_batch(batch_id)).first()
+        while batch is not None:
+            with self.database.read() as connection:
+                page = connection.execute(_files(batch_id, chunk_id, after)).all()
+                found = _records(connection, batch_id, chunk_id, [row.position for row in page])
+            for row in page:
+                yield from _rows_of(batch, row, found.get(row.position, []))
+            if len(page) < FILES_AT_ONCE:
+                return
+            after = page[-1].position
+
+
+def _positions(connection: Connection, batch_id: str, after: int, which: ColumnElement[bool]) -> list[int]:
+    asked = select(records.c.position).where(
+        records.c.batch_id == batch_id, records.c.position > after, which
+    )
+    page = asked.distinct().order_by(records.c.position).limit(FILES_AT_ONCE)
+    return list(connection.execute(page).scalars())
+
+
+def _failed(batch_id: str, positions: Sequence[int], which: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(records, files.c.file_id, files.c.size_bytes, files.c.s3_key, files.c.analysis_types)
+        .join(files, and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position))
+        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), which)
+    )
+
+
+def _past(
+    connection: Connection, batch_id: str, positions: Sequence[int]
+) -> dict[tuple[int, str], tuple[Outcome, ...]]:
+    """Read the outcomes of earlier attempts, oldest first."""
+    asked = (
+        select(records.c.position, records.c.analysis_type, records.c.outcome)
+        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), record_superseded)
+        .where(records.c.outcome.is_not(None))
+        .order_by(records.c.attempt)
+    )
+    past: dict[tuple[int, str], tuple[Outcome, ...]] = {}
+    for row in connection.execute(asked):
+        key = (row.position, row.analysis_type)
+        past[key] = (*past.get(key, ()), Outcome(row.outcome))
+    return past
+
+
+def _in_plan(row: Row[Any]) -> tuple[int, int]:
+    types = row.analysis_types
+    return row.position, types.index(row.analysis_type) if row.analysis_type in types else len(types)
+
+
+def _failed_record(row: Row[Any], past: tuple[Outcome, ...]) -> FailedRecord:
+    return FailedRecord(
+        row.position,
+        row.file_id,
+        row.analysis_type,
+        row.attempt,
+        Outcome(row.outcome),
+        row.error_code or "",
+        row.error_message or "",
+        row.retryable,
+        row.repaired,
+        row.max_tokens,
+        past,
+        row.size_bytes,
+        row.s3_key,
+    )
+
+
+def _batch(batch_id: str) -> Select[Any]:
+    columns = (batches.c.batch_id, batches.c.request_id, batches.c.model, batches.c.created_at)
+    return select(*columns).where(batches.c.batch_id == batch_id)
+
+
+def _files(batch_id: str, chunk_id: str | None, after: int) -> Select[Any]:
+    asked = select(*_FILE).where(files.c.batch_id == batch_id, files.c.position > after)
+    if chunk_id is not None:
+        mine = and_(chunk_files.c.position == files.c.position, chunk_files.c.chunk_id == chunk_id)
+        asked = asked.join(chunk_files, mine)
+    return asked.order_by(files.c.position).limit(FILES_AT_ONCE)
+
+
+def _records(
+    connection: Connection, batch_id: str, chunk_id: str | None, positions: Sequence[int]
+) -> dict[int, list[Row[Any]]]:
+    which = record_current if chunk_id is None else records.c.chunk_id == chunk_id
+    asked = select(records.c.position, *_RECORD).where(
+        records.c.batch_id == batch_id,
+        records.c.position.in_(positions),
+        records.c.outcome.is_not(None),
+        which,
+    )
+    found: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(asked):
+        found.setdefault(row.position, []).append(row)
+    return found
+
+
+def _rows_of(batch: Row[Any], file: Row[Any], found: list[Row[Any]]) -> Iterator[ResultRow]:
+    order = {name: place for place, name in enumerate(file.analysis_types)}
+    if file.code:
+        yield _refused(batch, file)
+    for row in sorted(found, key=lambda row: order.get(row.analysis_type, len(order))):
+        yield _result(batch, file, row)
+
+
+def _refused(batch: Row[Any], file: Row[Any]) -> ResultRow:
+    return ResultRow(
+        **_about(batch, file),
+        outcome=REFUSED,
+        created_at=batch.created_at,
+        error_code=file.code,
+        error_message=file.reason,
+    )
+
+
+def _result(batch: Row[Any], file: Row[Any], row: Row[Any]) -> ResultRow:
+    return ResultRow(
+        **_about(batch, file),
+        outcome=row.outcome,
+        created_at=row.created_at,
+        analysis_type=row.analysis_type,
+        result=json.loads(row.result) if row.result is not None else None,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        record_id=layout.record_id(file.file_id, row.analysis_type),
+        attempt=row.attempt,
+        repaired=row.repaired,
+        reused_from=row.reused_from,
+        stop_reason=row.stop_reason,
+        model_id=batch.model,
+        prompt_version=row.prompt_version or None,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        cost_usd=row.cost_usd,
+    )
+
+
+def _about(batch: Row[Any], file: Row[Any]) -> dict[str, Any]:
+    return {
+        "batch_id": batch.batch_id,
+        "request_id": batch.request_id,
+        "file_id": echo_of(file),
+        "bucket": file.bucket,
+        "s3_key": file.s3_key,
+        "kind": file.kind,
+        "etag": file.etag or None,
+    }

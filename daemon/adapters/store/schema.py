@@ -1,0 +1,51 @@
+"""Bringing a database to the schema this version needs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_LOCK = 0x6E6F7661  # any number that is ours: "nova"
+
+
+def migrate(engine: Engine) -> None:
+    """Apply the migrations that are missing, all in one transaction; others wait for its end."""
+    from alembic import command
+
+    with engine.begin() as connection:
+        _lock(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def schema_is_current(engine: Engine) -> bool:
+    """Tell whether the database has exactly the schema this version needs."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        have = MigrationContext.configure(connection).get_current_heads()
+    return set(have) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def _lock(connection: Connection) -> None:
+    """Let one process migrate at a time; on SQLite the write transaction itself is the lock."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

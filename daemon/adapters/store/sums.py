@@ -1,0 +1,123 @@
+"""What was counted and spent, summed by the database."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Label, Row, and_, func, or_, select
+
+from consumers.core.lifecycle import CHUNK_ENDS
+from consumers.core.rows import BatchCount, Spent
+from daemon.adapters.store.database import Database
+from daemon.adapters.tables import chunks, files, record_unread, records, state_in
+from schemas.outcomes import Outcome
+
+_BOUGHT = (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE)
+_reused = records.c.reused_from.is_not(None)
+# A price is missing only where something was bought: by its tokens, its outcome, or by output not read yet.
+_unpriced = and_(
+    records.c.cost_usd.is_(None),
+    ~_reused,
+    or_(
+        records.c.input_tokens.is_not(None),
+        records.c.output_tokens.is_not(None),
+        records.c.outcome.in_([outcome.value for outcome in _BOUGHT]),
+        record_unread,
+    ),
+)
+_padding_unpriced = and_(
+    chunks.c.padding_cost_usd.is_(None), chunks.c.padding_input_tokens + chunks.c.padding_output_tokens > 0
+)
+
+
+class Sums:
+    """What a batch came to."""
+
+    database: Database
+
+    def count(self, batch_id: str) -> BatchCount:
+        """Count a batch: its files, its current records, what they and the superseded ones cost."""
+        with self.database.read() as connection:
+            planned, refused = connection.execute(_files(batch_id)).one()
+            groups = connection.execute(_groups(batch_id)).all()
+            chunk_sums = connection.execute(_chunks(batch_id)).one()
+        current = [row for row in groups if not row.superseded]
+        bought = [row for row in current if not row.reused]
+        outcomes = {
+            outcome: count
+            for outcome in Outcome
+            if (count := sum(row.records for row in bought if row.outcome == outcome))
+        }
+        return BatchCount(
+            files=planned,
+            refused=refused or 0,
+            records=sum(row.records for row in current),
+            reused=sum(row.records for row in current if row.reused),
+            good=sum(row.records for row in current if _is_good(row)),
+            outcomes=outcomes,
+            spent=_added(current),
+            padding=spent_of(chunk_sums),
+            superseded=_added([row for row in groups if row.superseded]),
+            chunks=chunk_sums.chunks,
+            chunks_through=chunk_sums.through or 0,
+        )
+
+
+def spent_columns() -> tuple[Label[Any], ...]:
+    """Return the columns that sum records; ``spent_of`` reads them."""
+    return _sums(records.c.input_tokens, records.c.output_tokens, records.c.cost_usd, _unpriced)
+
+
+def spent_of(row: Row[Any]) -> Spent:
+    """Read a sum; one missing price makes the cost unknown."""
+    cost = None if row.unpriced else (row.cost or Decimal(0))
+    return Spent(int(row.tokens_in or 0), int(row.tokens_out or 0), cost)
+
+
+def _sums(
+    tokens_in: Any, tokens_out: Any, cost: Any, unpriced: ColumnElement[bool]
+) -> tuple[Label[Any], ...]:
+    return (
+        func.sum(tokens_in).label("tokens_in"),
+        func.sum(tokens_out).label("tokens_out"),
+        func.sum(cost).label("cost"),
+        func.count().filter(unpriced).label("unpriced"),
+    )
+
+
+def _is_good(row: Row[Any]) -> bool:
+    repaired = row.outcome == Outcome.TRUNCATED and row.repaired
+    return bool(row.reused or row.outcome == Outcome.SUCCEEDED or repaired)
+
+
+def _added(rows: list[Row[Any]]) -> Spent:
+    parts = [spent_of(row) for row in rows]
+    costs = [part.cost_usd for part in parts]
+    known = [cost for cost in costs if cost is not None]
+    return Spent(
+        sum(part.input_tokens for part in parts),
+        sum(part.output_tokens for part in parts),
+        sum(known, Decimal(0)) if len(known) == len(costs) else None,
+    )
+
+
+def _files(batch_id: str) -> Any:
+    refused = func.count().filter(files.c.code != "")
+    return select(func.count(), refused).where(files.c.batch_id == batch_id)
+
+
+def _groups(batch_id: str) -> Any:
+    kind = (records.c.superseded, records.c.outcome, records.c.repaired, _reused.label("reused"))
+    asked = select(*kind, func.count().label("records"), *spent_columns())
+    return asked.where(records.c.batch_id == batch_id).group_by(*kind)
+
+
+def _chunks(batch_id: str) -> Any:
+    through = func.count().filter(state_in(chunks, CHUNK_ENDS))
+    padding = _sums(
+        chunks.c.padding_input_tokens,
+        chunks.c.padding_output_tokens,
+        chunks.c.padding_cost_usd,
+        _padding_unpriced,
+    )
+    asked = select(func.count().label("chunks"), through.label("through"), *padding)
+    return asked.where(chunks.c.batch_id == batch_id)

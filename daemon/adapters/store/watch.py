@@ -1,0 +1,121 @@
+"""What the reconciler asks, and the notes rows keep of their troubles."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_, select, update
+
+from consumers.core.gate import rest_of
+from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.rows import Held, Waiting
+from daemon.adapters.store.database import Database, insert
+from daemon.adapters.store.leases import PLACES, guard, is_held
+from daemon.adapters.tables import (
+    batch_open,
+    batches,
+    chunk_starts,
+    chunk_uncleaned,
+    chunk_unended,
+    chunk_unread,
+    chunks,
+    findings,
+    jobs,
+    record_unread,
+    records,
+    state_in,
+)
+
+_claimed = exists().where(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.arn.is_(None))
+
+
+class Watch:
+    """Rows that should move, and why they did not."""
+
+    database: Database
+
+    def failed(self, held: Held, kind: str, why: str, now: datetime) -> int:
+        """Count a failure of the held row by kind and let the row rest; returns the count."""
+        table, key = PLACES[held.kind]
+        with self.database.write() as connection:
+            guard(connection, held)
+            failures = dict(connection.execute(select(table.c.failures).where(key == held.id)).scalar_one())
+            times = int(failures.get(kind, 0)) + 1
+            values = {
+                "failures": {**failures, kind: times},
+                "wake_after": now + rest_of(times),
+                "last_error": why,
+                "last_error_at": now,
+            }
+            connection.execute(update(table).where(key == held.id).values(values))
+            return times
+
+    def waiting(self, now: datetime, limit: int) -> Waiting:
+        """Return rows that should move, that nobody holds and that do not rest."""
+        with self.database.read() as connection:
+            return Waiting(
+                plans=_ids(connection, batches, _plans(), now, limit),
+                submits=_ids(connection, chunks, _submits(), now, limit),
+                ingests=_ids(connection, chunks, _ingests(), now, limit),
+                settles=_ids(connection, batches, _settles(), now, limit),
+                cleanups=_ids(connection, chunks, _cleanups(), now, limit),
+            )
+
+    def models(self) -> Sequence[str]:
+        """Return the models that have chunks not yet ended, one for each base model."""
+        asked = select(func.min(chunks.c.model)).where(chunk_unended).group_by(chunks.c.base_model)
+        with self.database.read() as connection:
+            return sorted(connection.execute(asked).scalars())
+
+    def find(self, kind: str, subject: str, detail: str, now: datetime) -> None:
+        """Store a finding, or refresh it."""
+        with self.database.once() as connection:
+            new = insert(connection, findings).values(
+                kind=kind, subject=subject, detail=detail, first_seen=now, last_seen=now
+            )
+            keys = [findings.c.kind, findings.c.subject]
+            connection.execute(
+                new.on_conflict_do_update(index_elements=keys, set_={"detail": detail, "last_seen": now})
+            )
+
+
+def _ids(
+    connection: Connection, table: Table, which: ColumnElement[bool], now: datetime, limit: int
+) -> tuple[str, ...]:
+    key = table.c.batch_id if table is batches else table.c.chunk_id
+    awake = or_(table.c.wake_after.is_(None), table.c.wake_after <= now)
+    asked = select(key).where(which, awake, ~is_held(table)).order_by(key).limit(limit)
+    return tuple(connection.execute(asked).scalars())
+
+
+def _plans() -> ColumnElement[bool]:
+    return and_(batch_open, state_in(batches, [BatchState.PLANNING]))
+
+
+def _submits() -> ColumnElement[bool]:
+    """Chunks that somebody left half-way, that have rested, or whose batch was cancelled."""
+    halfway = or_(state_in(chunks, [ChunkState.PREPARING]), chunks.c.lease_until.is_not(None), _claimed)
+    batch: Any = select(batches.c.batch_id).where(batches.c.batch_id == chunks.c.batch_id)
+    cancelled = batch.where(batches.c.cancelled).exists()
+    planned = batch.where(batches.c.state != BatchState.PLANNING).exists()
+    return and_(chunk_starts, or_(halfway, chunks.c.wake_after.is_not(None), cancelled), planned)
+
+
+def _ingests() -> ColumnElement[bool]:
+    """Chunks with output not stored: just ended, or FAILED because it could not be read."""
+    unread = and_(record_unread, records.c.chunk_id == chunks.c.chunk_id)
+    late = and_(
+        state_in(chunks, [ChunkState.FAILED]),
+        chunks.c.cleaned_at.is_(None),
+        chunks.c.chunk_id.in_(select(records.c.chunk_id).where(unread)),
+    )
+    return or_(chunk_unread, late)
+
+
+def _settles() -> ColumnElement[bool]:
+    left = exists().where(chunks.c.batch_id == batches.c.batch_id, chunk_unended)
+    return and_(batch_open, state_in(batches, [BatchState.PLANNED, BatchState.RUNNING]), ~left)
+
+
+def _cleanups() -> ColumnElement[bool]:
+    return and_(chunk_uncleaned, state_in(chunks, [ChunkState.COMPLETED]))
