@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-# Bedrock's calls are never repeated by botocore: a throttled second try would hide that the first one's
-# answer was lost. The adapter repeats those that only read.
-ATTEMPTS = {"bedrock": 1}
+# The adapters of S3 and Bedrock try again themselves: their waits end when the work is called off, and a
+# throttled second try of CreateModelInvocationJob must not hide that the first one's answer was lost.
+ATTEMPTS = {"bedrock": 1, "s3": 1}
 
 _FAULTS: Mapping[str, type[faults.Fault]] = {
     "NoSuchKey": faults.Missing,
@@ -30,7 +30,8 @@ _FAULTS: Mapping[str, type[faults.Fault]] = {
     "AccessDenied": faults.Denied,
     "AccessDeniedException": faults.Denied,
     "PreconditionFailed": faults.Changed,
-    "InvalidObjectState": faults.Archived,
+    "InvalidObjectState": faults.Archived,  # GetObject
+    "ObjectNotInActiveTierError": faults.Archived,  # CopyObject
     "SlowDown": faults.Throttled,
     "ServiceUnavailable": faults.Throttled,
     "Throttling": faults.Throttled,
@@ -76,7 +77,8 @@ def make_client(
 def make_client(service: Any, *, region: str | None = None, connections: int = 10) -> Any:
     """Make a client that may be shared by threads; ``connections`` should be their number.
 
-    Region, credentials and endpoint come from the standard AWS variables and files where not given.
+    Calls to S3 and Bedrock are not repeated by themselves. Region, credentials and endpoint come from the
+    standard AWS variables and files where not given.
     """
     core = botocore.session.Session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)

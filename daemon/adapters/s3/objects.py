@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # S3 may answer SlowDown for a while when a prefix grows beyond 3,500 writes a second
 # (AWS: optimizing Amazon S3 performance): ten tries wait for about 40 seconds.
 PATIENT = Backoff(tries=10)
-BRIEF = Backoff(tries=3)
+BRIEF = Backoff(tries=5)
 
 
 class S3Objects:
@@ -54,14 +54,15 @@ class S3Objects:
     def exists(self, key: str) -> bool:
         """Tell whether our bucket holds the key."""
         try:
-            copying.head(self._client, self._bucket, key)
+            self._brief.run(lambda: copying.head(self._client, self._bucket, key))
         except Missing:
             return False
         return True
 
     def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
         """List every object under a prefix in key order, page by page, beginning after a key."""
-        return reading.listing(self._client, bucket or self._bucket, prefix, after)
+        place = {"Bucket": bucket or self._bucket, "Prefix": prefix}
+        return reading.listing(self._client, place, after, self._brief)
 
     def lines(
         self, key: str, bucket: str | None = None, start: int = 0, etag: str = ""

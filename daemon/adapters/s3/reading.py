@@ -1,7 +1,7 @@
 """Streaming an object's lines, whatever becomes of the connection."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, FlexibleChecksumError
@@ -15,12 +15,12 @@ from daemon.adapters.s3.copying import quoted, unquoted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 READ_BYTES = 1024 * 1024
 SMALLEST_READ = 4096
 # Memory is bounded by the longest line; Bedrock takes records far below this.
-LONGEST_LINE = 256 * 1024 * 1024
+LONGEST_LINE = 64 * 1024 * 1024
 
 
 class _Broken(faults.PassingFault):
@@ -91,14 +91,22 @@ class ObjectStream:
         return answer["Body"]
 
 
-def listing(client: "S3Client", bucket: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
-    """Yield every object under a prefix in key order, a page of 1,000 at a time."""
-    pages = client.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix, StartAfter=after, OptionalObjectAttributes=["RestoreStatus"]
-    )
-    with faults_of("ListObjectsV2", f"s3://{bucket}/{prefix}"):
-        for page in pages:
-            yield from map(_listed, page.get("Contents", ()))
+def listing(
+    client: "S3Client", place: Mapping[str, str], after: str, backoff: Backoff
+) -> Iterator[ObjectInfo]:
+    """Yield every object of a ``Bucket`` under a ``Prefix`` in key order, a page of 1,000 at a time."""
+    asked: dict[str, Any] = {**place, "StartAfter": after, "OptionalObjectAttributes": ["RestoreStatus"]}
+
+    def ask() -> "ListObjectsV2OutputTypeDef":
+        with faults_of("ListObjectsV2", f"s3://{place['Bucket']}/{place['Prefix']}"):
+            return client.list_objects_v2(**asked)
+
+    while True:
+        page = backoff.run(ask)
+        yield from map(_listed, page.get("Contents", ()))
+        if not page["IsTruncated"]:
+            return
+        asked["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def _listed(entry: "ObjectTypeDef") -> ObjectInfo:
@@ -139,7 +147,7 @@ def split(blocks: Iterable[bytes], start: int) -> Iterator[tuple[int, bytes]]:
 
 def unpack(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Unpack gzip on the way, in pieces of up to 1 MiB however well it was packed."""
-    unpacker = zlib.decompressobj(wbits=31)
+    unpacker, inside = zlib.decompressobj(wbits=31), False
     for block in blocks:
         packed = block
         while packed:
@@ -149,6 +157,8 @@ def unpack(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 raise faults.Rejected(f"not gzip: {error}") from error
             if piece:
                 yield piece
-            packed = unpacker.unconsumed_tail
+            packed, inside = unpacker.unconsumed_tail, not unpacker.eof
             if unpacker.eof:
                 packed, unpacker = unpacker.unused_data, zlib.decompressobj(wbits=31)
+    if inside:
+        raise faults.Rejected("not gzip: it ends in the middle")

@@ -14,7 +14,7 @@ from daemon.adapters.backoff import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef
 
 # AWS: multipart upload limits, 10,000 parts of at least 5 MiB; these reach 80 GiB.
 PART_BYTES = 8 * 1024 * 1024
@@ -58,6 +58,8 @@ class Upload:
 
     def finish(self) -> None:
         """Make the object appear, whole."""
+        if self.upload and self.buffer:
+            self._send(bytes(self.buffer))
         try:
             self.backoff.run(self._complete if self.upload else self._put)
         except (faults.Changed, faults.Missing):
@@ -76,19 +78,20 @@ class Upload:
             self.client.put_object(**self.place, **self.described, **self.condition, Body=bytes(self.buffer))
 
     def _send(self, part: bytes) -> None:
-        number = len(self.parts) + 1
         if not self.upload:
-            with faults_of("CreateMultipartUpload", self.subject):
-                answer = self.client.create_multipart_upload(**self.place, **self.described)
-            self.upload = {**self.place, "UploadId": answer["UploadId"]}
+            self.upload = {**self.place, "UploadId": self.backoff.run(self._begin)}
+        self.backoff.run(lambda: self._send_part(len(self.parts) + 1, part))
+
+    def _begin(self) -> str:
+        with faults_of("CreateMultipartUpload", self.subject):
+            return self.client.create_multipart_upload(**self.place, **self.described)["UploadId"]
+
+    def _send_part(self, number: int, part: bytes) -> None:
         with faults_of("UploadPart", f"{number} of {self.subject}"):
             sent = self.client.upload_part(**self.upload, PartNumber=number, Body=part)
         self.parts.append({"PartNumber": number, "ETag": sent["ETag"]})
 
     def _complete(self) -> None:
-        if self.buffer:
-            self._send(bytes(self.buffer))
-            self.buffer.clear()
         with faults_of("CompleteMultipartUpload", self.subject):
             self.client.complete_multipart_upload(
                 **self.upload, **self.condition, MultipartUpload={"Parts": self.parts}
@@ -96,11 +99,14 @@ class Upload:
 
     def _is_ours(self) -> bool:
         try:
-            with faults_of("HeadObject", self.subject):
-                found = self.client.head_object(**self.place)
+            found = self.backoff.run(self._head)
         except (faults.Missing, faults.Denied):
             return False
         return found["Metadata"].get(_MARK) == self.mark
+
+    def _head(self) -> "HeadObjectOutputTypeDef":
+        with faults_of("HeadObject", self.subject):
+            return self.client.head_object(**self.place)
 
 
 @contextmanager

@@ -1,0 +1,3 @@
+"""Fixtures shared by all tests, each set in a module of its own."""
+
+pytest_plugins = ["tests.aws", "tests.databases"]
