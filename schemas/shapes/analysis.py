@@ -185,5 +185,5 @@ def _within(name: str, rule: Rule) -> Rule:
 
 def context_json(context: Mapping[str, object]) -> str:
     """Write the context as one line of JSON that cannot hold the section's tags, or any `<` at all."""
-    text = json.dumps(context, ensure_ascii=False, default=str, separators=(", ", ": "))
+    text = json.dumps(dict(context), ensure_ascii=False, default=str, separators=(", ", ": "))
     return text.translate(_NO_MARKER).encode("utf-8", "backslashreplace").decode()

@@ -3,7 +3,7 @@
 No reader knows any particular analysis; a shape's reader is compiled from its type information.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,15 @@ class Many(Reader):
         if not isinstance(value, list):
             one = NOTHING if value in ("", {}) else self.item.mend(value, path, notes)
             return NOTHING if one is NOTHING else [one]
-        return list(self._items(value, path, notes))
-
-    def _items(self, values: list[Any], path: str, notes: Notes) -> Iterator[Any]:
-        for position, value in enumerate(values):
+        items = []
+        for position, each in enumerate(value):
             here = f"{path}[{position}]"
-            item = NOTHING if value is None else self.item.mend(value, here, notes)
+            item = NOTHING if each is None else self.item.mend(each, here, notes)
             if item is NOTHING:
                 notes.missing.append(here)
             else:
-                yield item
+                items.append(item)
+        return items
 
     def derive(self, value: Any) -> None:
         """Add to each item."""
@@ -170,12 +169,14 @@ class Parts(Reader):
         if given is None:
             return NOTHING
         start = f"{path}." if path else ""
-        return {
-            name: reader.empty()
-            if name in self.optional and given.get(name) is None
-            else reader.read(given.get(name), start + name, notes)
-            for name, reader in self.fields.items()
-        }
+        read: dict[str, Any] = {}
+        for name, reader in self.fields.items():
+            part = given.get(name)
+            if part is None and name in self.optional:
+                read[name] = reader.empty()
+            else:
+                read[name] = reader.read(part, start + name, notes)
+        return read
 
     def _object(self, value: Any) -> dict[str, Any] | None:
         if isinstance(value, dict):

@@ -33,6 +33,12 @@ class Words(Scalar):
 
     pattern: re.Pattern[str] | None = None
 
+    def read(self, value: Any, path: str, notes: Notes) -> Any:
+        """Read plain text, by far the commonest value, without detours."""
+        if type(value) is str and self.pattern is None:
+            return storable(value)
+        return Reader.read(self, value, path, notes)
+
     def of(self, value: Any) -> Any:
         """Return the text, if it is of the wanted form."""
         text = _text(value)
@@ -98,6 +104,12 @@ class Choice(Reader):
     def empty(self) -> str:
         """Return the set's own word for unknown, where it has one."""
         return self._unknown
+
+    def read(self, value: Any, path: str, notes: Notes) -> Any:
+        """Read a value that stands in the set, without detours."""
+        if type(value) is str and value in self._exact:
+            return value
+        return Reader.read(self, value, path, notes)
 
     def mend(self, value: Any, path: str, notes: Notes) -> Any:
         """Return the value of the set; one outside becomes the set's Unknown and is noted."""

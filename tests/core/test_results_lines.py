@@ -9,7 +9,8 @@ from schemas.analyses import parts_of
 
 KEYS = """\
 schema_version batch_id request_id file_id bucket s3_key etag analysis_type outcome result error record_id
-attempt repaired reused_from stop_reason model_id prompt_version input_tokens output_tokens cost_usd created_at"""
+attempt repaired reused_from stop_reason model_id prompt_version input_tokens output_tokens cost_usd
+created_at"""
 
 ROW = ResultRow(
     batch_id="b" + "0" * 20,
