@@ -1,0 +1,168 @@
+"""Batches put into a store at the point a test begins from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from consumers.core import layout
+from consumers.core.lifecycle import JobStatus
+from consumers.core.rows import Held, JobCounts, JudgedRecord, Leased, NewBatch, NewChunk, NewFile, NewRecord
+from consumers.core.world import JobReport
+from daemon.adapters.store import SqlStore
+from schemas.messages import Terms
+from schemas.outcomes import Outcome
+
+NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+MODEL = "us.amazon.nova-2-lite-v1:0"
+LONG = 3600.0
+GONE = -1.0
+SLOTS = 20
+
+
+def after(**delta: float) -> datetime:
+    """Return a time after NOW."""
+    return NOW + timedelta(**delta)
+
+
+def new_batch(
+    request_id: str = "r", *, model: str = MODEL, priority: int = 0, at: datetime = NOW
+) -> NewBatch:
+    terms = Terms(request_id=request_id, model=model, priority=priority)
+    return NewBatch(layout.batch_id(request_id), terms, model, "media", '{"request":1}', at)
+
+
+def new_file(position: int, *, file_id: int | str | None = None, code: str = "", etag: str = "e") -> NewFile:
+    echo = 1000 + position if file_id is None else file_id
+    return NewFile(
+        position=position,
+        file_id=str(echo),
+        echo=echo,
+        bucket="media",
+        s3_key=f"proxy/{position}.mov",
+        size_bytes=1000 + position,
+        etag=etag,
+        kind="video",
+        local_path=None,
+        context={"path": "Smith/pool"},
+        analysis_types=("combined",),
+        code=code,
+        reason=f"because of {code}" if code else "",
+    )
+
+
+def new_chunk(
+    batch: NewBatch,
+    index: int,
+    positions: Sequence[int],
+    *,
+    round: int = 0,
+    attempt: int = 1,
+    types: Sequence[str] = ("combined",),
+) -> NewChunk:
+    return NewChunk(
+        chunk_id=layout.chunk_id(batch.batch_id, index),
+        index=index,
+        round=round,
+        model=batch.model,
+        folder=layout.folder_name(batch.created_at, batch.batch_id, index),
+        priority=batch.terms.priority,
+        bytes=1000 * len(positions),
+        padding=0,
+        safe_names={position: f"{position}.mov" for position in positions},
+        records=tuple(NewRecord(position, name, attempt, 4096) for position in positions for name in types),
+        created_at=batch.created_at,
+    )
+
+
+def hold(store: SqlStore, kind: Leased, id: str, seconds: float = LONG) -> Held:
+    held = store.take(kind, id, seconds)
+    assert held is not None
+    return held
+
+
+def hold_chunk(store: SqlStore, chunk_id: str, seconds: float = LONG) -> Held:
+    return hold(store, Leased.CHUNK, chunk_id, seconds)
+
+
+def hold_batch(store: SqlStore, batch_id: str, seconds: float = LONG) -> Held:
+    return hold(store, Leased.BATCH, batch_id, seconds)
+
+
+def plant(
+    store: SqlStore,
+    request_id: str = "r",
+    *,
+    chunks: int = 1,
+    files: int = 2,
+    priority: int = 0,
+    model: str = MODEL,
+    at: datetime = NOW,
+) -> list[str]:
+    """Put a planned batch into the store, with as many files in each chunk; returns the chunk ids."""
+    batch = new_batch(request_id, model=model, priority=priority, at=at)
+    assert store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    store.plan_files(held, [new_file(position) for position in range(chunks * files)], {"phase": "cut"})
+    cuts = [new_chunk(batch, n, range(n * files, (n + 1) * files)) for n in range(chunks)]
+    store.plan_chunks(held, cuts, {"phase": "finish"})
+    store.finish_plan(held)
+    store.release(held)
+    return [cut.chunk_id for cut in cuts]
+
+
+def stage(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
+    """Bring a planned chunk to READY and let it go."""
+    held = hold_chunk(store, chunk_id)
+    assert store.open_staging(held, SLOTS, 1000, at) == "open"
+    store.staged(held, 0, 2000, at)
+    store.release(held)
+
+
+def claim(store: SqlStore, chunk_id: str, at: datetime = NOW) -> Held:
+    """Claim a slot for a READY chunk; its lease stays with the caller."""
+    held = hold_chunk(store, chunk_id)
+    assert store.claim_slot(held, job_name(chunk_id), f"token-{chunk_id}", SLOTS, at) == "open"
+    return held
+
+
+def submit(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
+    """Bring a planned chunk to SUBMITTED."""
+    stage(store, chunk_id, at)
+    held = claim(store, chunk_id, at)
+    assert store.submitted(chunk_id, arn(chunk_id), at)
+    store.release(held)
+
+
+def end_job(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
+    """Bring a submitted chunk to ENDED."""
+    assert store.job_seen(chunk_id, report(chunk_id, JobStatus.COMPLETED), at)
+
+
+def job_name(chunk_id: str) -> str:
+    return f"novabatch-{chunk_id}"
+
+
+def arn(chunk_id: str) -> str:
+    return f"arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/{chunk_id}"
+
+
+def report(chunk_id: str, status: JobStatus) -> JobReport:
+    counts = JobCounts(total=2, processed=2)
+    return JobReport(
+        arn(chunk_id),
+        job_name(chunk_id),
+        f"token-{chunk_id}",
+        status,
+        "",
+        counts,
+        "s3://media/out/",
+        NOW,
+        None,
+    )
+
+
+def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object) -> JudgedRecord:
+    plain = JudgedRecord(
+        str(1000 + position), "combined", outcome, result='{"summary":{}}', prompt_version="v1"
+    )
+    return replace(plain, **other)  # type: ignore[arg-type]
