@@ -68,7 +68,7 @@ def _quoted(value: str) -> str:
 
 @contextmanager
 def running(
-    directory: Path, port: int | None = None, *, consumers: bool = True, step_seconds: float = 1.0
+    directory: Path, port: int | None = None, *, consumers: bool = True, step_seconds: float = 0.5
 ) -> Iterator[Local]:
     """Run the environment for as long as the block lasts; every child is stopped at its end."""
     _prepare(directory)

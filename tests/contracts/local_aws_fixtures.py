@@ -10,21 +10,21 @@ from tests.contracts.local_aws import AS_GIVEN, LocalAws
 
 
 @pytest.fixture(scope="session")
-def aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def emulator_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = processes.start_server(tmp_path_factory.mktemp("aws"), step_seconds=0.02)
     yield server
     processes.stop([server.child])
 
 
 @pytest.fixture(scope="session")
-def aws_clients(aws_server: Server) -> LocalAws:
+def emulator_clients(emulator_server: Server) -> LocalAws:
     services = ("s3", "sqs", "events", "bedrock")
-    clients = {name: stack.client(name, aws_server.url, AS_GIVEN) for name in services}
-    return LocalAws(aws_server.url, aws_server.control, **clients)
+    clients = {name: stack.client(name, emulator_server.url, AS_GIVEN) for name in services}
+    return LocalAws(emulator_server.url, emulator_server.control, **clients)
 
 
 @pytest.fixture
-def aws(aws_clients: LocalAws) -> LocalAws:
+def emulator(aws_clients: LocalAws) -> LocalAws:
     """The local AWS, empty but for the stack."""
-    aws_clients.reset()
-    return aws_clients
+    emulator_clients.reset()
+    return emulator_clients

@@ -11,7 +11,8 @@ VIDEO_FIELDS = {
     "summary": "text depth language",
     "chapters": "chapters index title start_time end_time summary detailed_summary key_points",
     "elements": """equipment name category time_ranges discussed confidence topics_discussed topic
-        importance description keywords people max_count multiple_speakers speakers speaker_id role speaking_percentage""",
+        importance description keywords people max_count multiple_speakers speakers speaker_id
+        role speaking_percentage""",
     "waterfall_classification": """family tier_level functional_type sub_type confidence overall evidence
         unknown_reasons search_tags product_keywords content_type skill_level building_techniques""",
     "search_metadata": """recording_date date date_source raw_date_string project customer_name project_name

@@ -10,9 +10,9 @@ pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 S3_INPUT = "s3InputDataConfig"
 
 
-def refusal(aws: LocalAws, name: str = "novabatch-1", **changes: Any) -> tuple[str, str]:
+def refusal(emulator: LocalAws, name: str = "novabatch-1", **changes: Any) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
-        aws.create(name, **changes)
+        emulator.create(name, **changes)
     error = caught.value.response["Error"]
     return error["Code"], error["Message"]
 
@@ -47,67 +47,67 @@ def refusal(aws: LocalAws, name: str = "novabatch-1", **changes: Any) -> tuple[s
     ],
     ids=lambda changes: str(changes)[:70],
 )
-def test_the_server_refuses_what_boto3_lets_pass(aws: LocalAws, changes: dict[str, Any]) -> None:
-    code, message = refusal(aws, **changes)
+def test_the_server_refuses_what_boto3_lets_pass(emulator: LocalAws, changes: dict[str, Any]) -> None:
+    code, message = refusal(emulator, **changes)
     assert code == "ValidationException"
     assert "validation error" in message
 
 
-def test_a_name_of_all_allowed_characters_is_taken(aws: LocalAws) -> None:
-    arn = aws.create("a" * 20 + "---b.c+d", clientRequestToken="a--b-c", timeoutDurationInHours=168)
-    job = aws.get(arn)
+def test_a_name_of_all_allowed_characters_is_taken(emulator: LocalAws) -> None:
+    arn = emulator.create("a" * 20 + "---b.c+d", clientRequestToken="a--b-c", timeoutDurationInHours=168)
+    job = emulator.get(arn)
     assert (job["jobName"], job["clientRequestToken"]) == ("a" * 20 + "---b.c+d", "a--b-c")
     assert job["timeoutDurationInHours"] == 168
 
 
-def test_a_job_id_has_twelve_letters_or_digits(aws: LocalAws) -> None:
-    job_id = aws.create().rsplit("/", 1)[-1]
+def test_a_job_id_has_twelve_letters_or_digits(emulator: LocalAws) -> None:
+    job_id = emulator.create().rsplit("/", 1)[-1]
     assert len(job_id) == 12
     assert job_id.isalnum()
     assert job_id == job_id.lower()
 
 
-def test_a_replayed_token_returns_the_same_job(aws: LocalAws) -> None:
-    first = aws.create(clientRequestToken="token1")
-    assert aws.create("novabatch-other", clientRequestToken="token1") == first
-    assert len(aws.control.jobs()) == 1
+def test_a_replayed_token_returns_the_same_job(emulator: LocalAws) -> None:
+    first = emulator.create(clientRequestToken="token1")
+    assert emulator.create("novabatch-other", clientRequestToken="token1") == first
+    assert len(emulator.control.jobs()) == 1
 
 
-def test_a_replayed_token_is_answered_although_the_quota_is_used_up(aws: LocalAws) -> None:
-    aws.control.set(jobs_per_model=1, step_seconds=60)
-    first = aws.create(clientRequestToken="token1")
-    assert aws.create(clientRequestToken="token1") == first
+def test_a_replayed_token_is_answered_although_the_quota_is_used_up(emulator: LocalAws) -> None:
+    emulator.control.set(jobs_per_model=1, step_seconds=60)
+    first = emulator.create(clientRequestToken="token1")
+    assert emulator.create(clientRequestToken="token1") == first
 
 
-def test_a_name_stays_taken_after_the_job_has_ended(aws: LocalAws) -> None:
-    aws.ended(aws.create())
-    assert refusal(aws) == ("ConflictException", "The provided job name is currently in use")
+def test_a_name_stays_taken_after_the_job_has_ended(emulator: LocalAws) -> None:
+    emulator.ended(emulator.create())
+    assert refusal(emulator) == ("ConflictException", "The provided job name is currently in use")
 
 
-def test_a_taken_name_can_be_reported_as_a_validation_error(aws: LocalAws) -> None:
-    aws.control.set(duplicate_name_error="ValidationException")
-    aws.create()
-    assert refusal(aws) == ("ValidationException", "The provided job name is currently in use")
+def test_a_taken_name_can_be_reported_as_a_validation_error(emulator: LocalAws) -> None:
+    emulator.control.set(duplicate_name_error="ValidationException")
+    emulator.create()
+    assert refusal(emulator) == ("ValidationException", "The provided job name is currently in use")
 
 
-def test_more_jobs_at_once_than_the_quota_are_refused_until_one_ends(aws: LocalAws) -> None:
-    aws.control.set(jobs_per_model=2, step_seconds=60)
-    first, _ = aws.create("novabatch-1"), aws.create("novabatch-2")
-    code, _ = refusal(aws, "novabatch-3")
+def test_more_jobs_at_once_than_the_quota_are_refused_until_one_ends(emulator: LocalAws) -> None:
+    emulator.control.set(jobs_per_model=2, step_seconds=60)
+    first, _ = emulator.create("novabatch-1"), emulator.create("novabatch-2")
+    code, _ = refusal(emulator, "novabatch-3")
     assert code == "ServiceQuotaExceededException"
-    aws.control.set(step_seconds=0)
-    aws.bedrock.stop_model_invocation_job(jobIdentifier=first)
-    assert aws.ended(first)["status"] == "Stopped"
-    assert aws.create("novabatch-3")
+    emulator.control.set(step_seconds=0)
+    emulator.bedrock.stop_model_invocation_job(jobIdentifier=first)
+    assert emulator.ended(first)["status"] == "Stopped"
+    assert emulator.create("novabatch-3")
 
 
-def test_the_quota_is_twenty_and_counts_each_base_model_for_itself(aws: LocalAws) -> None:
-    aws.control.set(step_seconds=60)
+def test_the_quota_is_twenty_and_counts_each_base_model_for_itself(emulator: LocalAws) -> None:
+    emulator.control.set(step_seconds=60)
     for number in range(20):
-        aws.create(f"novabatch-{number}")
-    code, _ = refusal(aws, "novabatch-one-more", modelId="global.amazon.nova-2-lite-v1:0")
+        emulator.create(f"novabatch-{number}")
+    code, _ = refusal(emulator, "novabatch-one-more", modelId="global.amazon.nova-2-lite-v1:0")
     assert code == "ServiceQuotaExceededException"
-    assert aws.create("novabatch-pro", modelId="us.amazon.nova-pro-v1:0")
+    assert emulator.create("novabatch-pro", modelId="us.amazon.nova-pro-v1:0")
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_the_quota_is_twenty_and_counts_each_base_model_for_itself(aws: LocalAws
         ("us.amazon.nova-9-v1:0", "The provided model identifier is invalid."),
     ],
 )
-def test_a_model_that_runs_no_batches_is_refused(aws: LocalAws, model: str, message: str) -> None:
-    assert refusal(aws, modelId=model) == ("ValidationException", message)
+def test_a_model_that_runs_no_batches_is_refused(emulator: LocalAws, model: str, message: str) -> None:
+    assert refusal(emulator, modelId=model) == ("ValidationException", message)
 
 
-def test_a_model_may_be_named_by_its_arn(aws: LocalAws) -> None:
+def test_a_model_may_be_named_by_its_arn(emulator: LocalAws) -> None:
     arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-2-lite-v1:0"
-    assert aws.get(aws.create(modelId=arn))["modelId"] == arn
+    assert emulator.get(emulator.create(modelId=arn))["modelId"] == arn

@@ -12,12 +12,14 @@ from tests.contracts.local_aws import FOLDER, SUMMARY_PROMPT, LocalAws, text, vi
 pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
 
-def copy(aws: LocalAws) -> None:
-    aws.s3.copy_object(Bucket=aws.bucket, Key="b", CopySource={"Bucket": aws.bucket, "Key": "a"})
+def copy(emulator: LocalAws) -> None:
+    emulator.s3.copy_object(
+        Bucket=emulator.bucket, Key="b", CopySource={"Bucket": emulator.bucket, "Key": "a"}
+    )
 
 
-def videos(aws: LocalAws, number: int = 1) -> list[dict[str, Any]]:
-    uri = aws.put(FOLDER + "a.mp4")
+def videos(emulator: LocalAws, number: int = 1) -> list[dict[str, Any]]:
+    uri = emulator.put(FOLDER + "a.mp4")
     return [video(f"file-{each}:summary", uri, SUMMARY_PROMPT) for each in range(number)]
 
 
@@ -36,17 +38,19 @@ def written(line: dict[str, Any]) -> str:
     ],
 )
 def test_a_call_fails_as_often_as_asked_and_with_the_type_asked(
-    aws: LocalAws, service: str, operation: str, code: str, status: int
+    emulator: LocalAws, service: str, operation: str, code: str, status: int
 ) -> None:
-    aws.put("a")
-    arn = aws.create("novabatch-0")
-    aws.control.add_faults(calls=[{"service": service, "operation": operation, "code": code, "count": 1}])
+    emulator.put("a")
+    arn = emulator.create("novabatch-0")
+    emulator.control.add_faults(
+        calls=[{"service": service, "operation": operation, "code": code, "count": 1}]
+    )
     calls: dict[str, Callable[[], Any]] = {
-        "CopyObject": lambda: copy(aws),
-        "ReceiveMessage": lambda: aws.receive(stack.CLEANUP_QUEUE, WaitTimeSeconds=0),
-        "CreateModelInvocationJob": aws.create,
-        "GetModelInvocationJob": lambda: aws.get(arn),
-        "PutEvents": lambda: aws.events.put_events(
+        "CopyObject": lambda: copy(emulator),
+        "ReceiveMessage": lambda: emulator.receive(stack.CLEANUP_QUEUE, WaitTimeSeconds=0),
+        "CreateModelInvocationJob": emulator.create,
+        "GetModelInvocationJob": lambda: emulator.get(arn),
+        "PutEvents": lambda: emulator.events.put_events(
             Entries=[{"Source": "a", "DetailType": "b", "Detail": "{}"}]
         ),
     }
@@ -55,73 +59,75 @@ def test_a_call_fails_as_often_as_asked_and_with_the_type_asked(
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     calls[operation]()
-    assert aws.control.faults()["calls"][0]["hits"] == 1
+    assert emulator.control.faults()["calls"][0]["hits"] == 1
 
 
-def test_a_copy_can_fail_inside_an_answer_of_200(aws: LocalAws) -> None:
-    aws.put("a")
-    aws.control.add_faults(calls=[{"operation": "CopyObject", "code": "InternalError", "status": 200}])
+def test_a_copy_can_fail_inside_an_answer_of_200(emulator: LocalAws) -> None:
+    emulator.put("a")
+    emulator.control.add_faults(calls=[{"operation": "CopyObject", "code": "InternalError", "status": 200}])
     with pytest.raises(ClientError, match="InternalError"):
-        copy(aws)
+        copy(emulator)
 
 
-def test_a_fault_can_be_for_some_keys_only(aws: LocalAws) -> None:
-    aws.control.add_faults(calls=[{"operation": "PutObject", "code": "SlowDown", "match": r"/x-\d"}])
-    aws.put("y-1")
+def test_a_fault_can_be_for_some_keys_only(emulator: LocalAws) -> None:
+    emulator.control.add_faults(calls=[{"operation": "PutObject", "code": "SlowDown", "match": r"/x-\d"}])
+    emulator.put("y-1")
     with pytest.raises(ClientError, match="SlowDown"):
-        aws.put("x-1")
+        emulator.put("x-1")
 
 
-def test_a_ratio_strikes_a_part_of_the_calls(aws: LocalAws) -> None:
-    aws.control.add_faults(calls=[{"operation": "ListBuckets", "code": "SlowDown", "ratio": 0.5}])
+def test_a_ratio_strikes_a_part_of_the_calls(emulator: LocalAws) -> None:
+    emulator.control.add_faults(calls=[{"operation": "ListBuckets", "code": "SlowDown", "ratio": 0.5}])
     failed = 0
     for _ in range(40):
         try:
-            aws.s3.list_buckets()
+            emulator.s3.list_buckets()
         except ClientError:
             failed += 1
     assert 8 < failed < 32
 
 
 @pytest.mark.parametrize("how", [True, "drop"])
-def test_a_lost_answer_leaves_the_work_done(aws: LocalAws, how: bool | str) -> None:
-    aws.control.add_faults(calls=[{"operation": "CreateModelInvocationJob", "lost_answer": how, "count": 1}])
+def test_a_lost_answer_leaves_the_work_done(emulator: LocalAws, how: bool | str) -> None:
+    emulator.control.add_faults(
+        calls=[{"operation": "CreateModelInvocationJob", "lost_answer": how, "count": 1}]
+    )
     with pytest.raises((ClientError, HTTPClientError)):
-        aws.create(clientRequestToken="token1")
-    (job,) = aws.control.jobs()
+        emulator.create(clientRequestToken="token1")
+    (job,) = emulator.control.jobs()
     assert job["token"] == "token1"
-    assert aws.create(clientRequestToken="token1") == job["arn"]
+    assert emulator.create(clientRequestToken="token1") == job["arn"]
 
 
-def test_a_body_is_cut_short_once(aws: LocalAws) -> None:
-    aws.put("a", b"0123456789")
-    aws.control.add_faults(calls=[{"operation": "GetObject", "cut_body": 4, "count": 1}])
+def test_a_body_is_cut_short_once(emulator: LocalAws) -> None:
+    emulator.put("a", b"0123456789")
+    emulator.control.add_faults(calls=[{"operation": "GetObject", "cut_body": 4, "count": 1}])
     with pytest.raises((IncompleteReadError, ResponseStreamingError)):
-        aws.read("a")
-    assert aws.read("a") == b"0123456789"
+        emulator.read("a")
+    assert emulator.read("a") == b"0123456789"
 
 
-def test_entries_of_a_queue_s_batch_fail_one_by_one(aws: LocalAws) -> None:
-    url = aws.queue(stack.SUBMIT_QUEUE)
-    aws.control.add_faults(calls=[{"operation": "SendMessageBatch", "fail_entries": "bad"}])
+def test_entries_of_a_queue_s_batch_fail_one_by_one(emulator: LocalAws) -> None:
+    url = emulator.queue(stack.SUBMIT_QUEUE)
+    emulator.control.add_faults(calls=[{"operation": "SendMessageBatch", "fail_entries": "bad"}])
     entries = [{"Id": body, "MessageBody": body} for body in ("good", "bad", "fine")]
-    answer = aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    answer = emulator.sqs.send_message_batch(QueueUrl=url, Entries=entries)
     assert [each["Id"] for each in answer["Successful"]] == ["good", "fine"]
     assert [(each["Id"], each["Code"]) for each in answer["Failed"]] == [("bad", "InternalError")]
-    assert {each["Body"] for each in aws.receive(stack.SUBMIT_QUEUE)} == {"good", "fine"}
+    assert {each["Body"] for each in emulator.receive(stack.SUBMIT_QUEUE)} == {"good", "fine"}
 
 
-def test_keys_of_a_deletion_fail_one_by_one(aws: LocalAws) -> None:
+def test_keys_of_a_deletion_fail_one_by_one(emulator: LocalAws) -> None:
     for key in ("keep & stay", "go"):
-        aws.put(key)
-    aws.control.add_faults(
+        emulator.put(key)
+    emulator.control.add_faults(
         calls=[{"operation": "DeleteObjects", "fail_entries": "keep", "code": "AccessDenied"}]
     )
     objects = [{"Key": "keep & stay"}, {"Key": "go"}]
-    answer = aws.s3.delete_objects(Bucket=aws.bucket, Delete={"Objects": objects})
+    answer = emulator.s3.delete_objects(Bucket=emulator.bucket, Delete={"Objects": objects})
     assert [each["Key"] for each in answer["Deleted"]] == ["go"]
     assert [(each["Key"], each["Code"]) for each in answer["Errors"]] == [("keep & stay", "AccessDenied")]
-    assert aws.keys("") == ["keep & stay"]
+    assert emulator.keys("") == ["keep & stay"]
 
 
 @pytest.mark.parametrize(
@@ -133,10 +139,10 @@ def test_keys_of_a_deletion_fail_one_by_one(aws: LocalAws) -> None:
     ],
 )
 def test_a_job_can_end_with_a_part_of_its_records(
-    aws: LocalAws, fault: dict[str, Any], ended: str, lines: int
+    emulator: LocalAws, fault: dict[str, Any], ended: str, lines: int
 ) -> None:
-    aws.control.add_faults(jobs=[{"name": "novabatch", **fault}])
-    job, found = aws.run([text(str(number)) for number in range(10)])
+    emulator.control.add_faults(jobs=[{"name": "novabatch", **fault}])
+    job, found = emulator.run([text(str(number)) for number in range(10)])
     assert (job["status"], len(found), job["totalRecordCount"]) == (ended, lines, 10)
 
 
@@ -147,31 +153,31 @@ def test_a_job_can_end_with_a_part_of_its_records(
         ({"outcome": "Expired", "state": "Scheduled", "message": "No access to the bucket."}, "Expired"),
     ],
 )
-def test_a_job_can_end_without_output(aws: LocalAws, fault: dict[str, Any], status: str) -> None:
-    aws.control.set(min_records=1)
-    aws.control.add_faults(jobs=[{**fault, "count": 1}])
-    aws.put_manifest([text("a")])
-    job = aws.ended(aws.create("novabatch-1"))
+def test_a_job_can_end_without_output(emulator: LocalAws, fault: dict[str, Any], status: str) -> None:
+    emulator.control.set(min_records=1)
+    emulator.control.add_faults(jobs=[{**fault, "count": 1}])
+    emulator.put_manifest([text("a")])
+    job = emulator.ended(emulator.create("novabatch-1"))
     assert (job["status"], job["message"]) == (status, "No access to the bucket.")
-    assert aws.keys("nova/batch/output/") == []
-    assert aws.ended(aws.create("novabatch-2"))["status"] == "Completed"
+    assert emulator.keys("nova/batch/output/") == []
+    assert emulator.ended(emulator.create("novabatch-2"))["status"] == "Completed"
 
 
-def test_a_record_fails_the_first_times_it_is_seen(aws: LocalAws) -> None:
+def test_a_record_fails_the_first_times_it_is_seen(emulator: LocalAws) -> None:
     fault = {"record": "file-1:", "attempts": 2, "code": 503, "message": "Try later.", "retryable": True}
-    aws.control.add_faults(records=[fault])
+    emulator.control.add_faults(records=[fault])
     outcomes = []
     for number in range(3):
-        _, lines = aws.run(videos(aws, 2), jobName=f"novabatch-{number}")
+        _, lines = emulator.run(videos(emulator, 2), jobName=f"novabatch-{number}")
         assert "modelOutput" in lines["file-0:summary"]
         outcomes.append(lines["file-1:summary"].get("error"))
     expected = {"errorCode": 503, "errorMessage": "Try later.", "expired": False, "retryable": True}
     assert outcomes == [expected, expected, None]
 
 
-def test_a_record_can_be_missing_from_the_output(aws: LocalAws) -> None:
-    aws.control.add_faults(records=[{"record": "file-1:", "action": "missing"}])
-    job, lines = aws.run(videos(aws, 3))
+def test_a_record_can_be_missing_from_the_output(emulator: LocalAws) -> None:
+    emulator.control.add_faults(records=[{"record": "file-1:", "action": "missing"}])
+    job, lines = emulator.run(videos(emulator, 3))
     assert sorted(lines) == ["file-0:summary", "file-2:summary"]
     assert (job["totalRecordCount"], job["processedRecordCount"]) == (3, 2)
 
@@ -186,9 +192,9 @@ def test_a_record_can_be_missing_from_the_output(aws: LocalAws) -> None:
         ("prose", "end_turn"),
     ],
 )
-def test_an_answer_can_be_spoilt(aws: LocalAws, action: str, reason: str) -> None:
-    aws.control.add_faults(records=[{"record": "file-0:", "action": action}])
-    _, lines = aws.run(videos(aws))
+def test_an_answer_can_be_spoilt(emulator: LocalAws, action: str, reason: str) -> None:
+    emulator.control.add_faults(records=[{"record": "file-0:", "action": action}])
+    _, lines = emulator.run(videos(emulator))
     line = lines["file-0:summary"]
     assert line["modelOutput"]["stopReason"] == reason
     answer = written(line)
@@ -200,32 +206,34 @@ def test_an_answer_can_be_spoilt(aws: LocalAws, action: str, reason: str) -> Non
             json.loads(answer)
 
 
-def test_events_can_be_dropped(aws: LocalAws) -> None:
-    aws.control.add_faults(events={"drop_statuses": ["Submitted", "Validating", "Scheduled", "InProgress"]})
-    aws.run([text("a")])
-    assert [event["detail"]["status"] for event in aws.state_events(1)] == ["Completed"]
+def test_events_can_be_dropped(emulator: LocalAws) -> None:
+    emulator.control.add_faults(
+        events={"drop_statuses": ["Submitted", "Validating", "Scheduled", "InProgress"]}
+    )
+    emulator.run([text("a")])
+    assert [event["detail"]["status"] for event in emulator.state_events(1)] == ["Completed"]
 
 
-def test_events_can_be_doubled_and_shuffled(aws: LocalAws) -> None:
-    aws.control.add_faults(events={"duplicate_events": 1, "shuffle_events": True})
-    aws.run([text("a")])
-    ids = [event["id"] for event in aws.state_events(10)]
+def test_events_can_be_doubled_and_shuffled(emulator: LocalAws) -> None:
+    emulator.control.add_faults(events={"duplicate_events": 1, "shuffle_events": True})
+    emulator.run([text("a")])
+    ids = [event["id"] for event in emulator.state_events(10)]
     assert len(ids) == 2 * len(set(ids))
 
 
-def test_an_unknown_fault_or_setting_is_refused_by_name(aws: LocalAws) -> None:
+def test_an_unknown_fault_or_setting_is_refused_by_name(emulator: LocalAws) -> None:
     with pytest.raises(RefusedError, match="speling"):
-        aws.control.add_faults(calls=[{"speling": 1}])
+        emulator.control.add_faults(calls=[{"speling": 1}])
     with pytest.raises(RefusedError, match="speed"):
-        aws.control.set(speed=1)
+        emulator.control.set(speed=1)
     with pytest.raises(RefusedError, match="step_seconds"):
-        aws.control.set(step_seconds="fast")
+        emulator.control.set(step_seconds="fast")
 
 
-def test_the_calls_show_what_was_asked_and_the_jobs_what_was_bought(aws: LocalAws) -> None:
-    aws.control.add_faults(records=[{"record": "file-1:"}])
-    aws.run(videos(aws, 2), clientRequestToken="token1")
-    assert aws.control.calls()["bedrock"]["CreateModelInvocationJob"] == {"total": 1, "200": 1}
-    (job,) = aws.control.jobs()
+def test_the_calls_show_what_was_asked_and_the_jobs_what_was_bought(emulator: LocalAws) -> None:
+    emulator.control.add_faults(records=[{"record": "file-1:"}])
+    emulator.run(videos(emulator, 2), clientRequestToken="token1")
+    assert emulator.control.calls()["bedrock"]["CreateModelInvocationJob"] == {"total": 1, "200": 1}
+    (job,) = emulator.control.jobs()
     assert (job["name"], job["token"], job["status"]) == ("novabatch-1", "token1", "Completed")
     assert (job["records"], job["bought"]) == (["file-0:summary", "file-1:summary"], ["file-0:summary"])

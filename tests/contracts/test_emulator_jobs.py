@@ -29,8 +29,8 @@ def required(*path: str) -> set[str]:
     return set(getattr(shape, "member", shape).required_members)
 
 
-def test_an_answer_to_get_holds_every_member_botocore_promises(aws: LocalAws) -> None:
-    job, _ = aws.run([text("a")])
+def test_an_answer_to_get_holds_every_member_botocore_promises(emulator: LocalAws) -> None:
+    job, _ = emulator.run([text("a")])
     assert required("GetModelInvocationJob") <= set(job)
     assert isinstance(job["submitTime"], datetime)
     assert job["endTime"] >= job["submitTime"]
@@ -38,65 +38,65 @@ def test_an_answer_to_get_holds_every_member_botocore_promises(aws: LocalAws) ->
     assert counts == [1, 1, 1, 0]
 
 
-def test_a_summary_in_a_list_has_the_members_of_get(aws: LocalAws) -> None:
-    job, _ = aws.run([text("a")], clientRequestToken="token1")
-    (summary,) = aws.bedrock.list_model_invocation_jobs()["invocationJobSummaries"]
+def test_a_summary_in_a_list_has_the_members_of_get(emulator: LocalAws) -> None:
+    job, _ = emulator.run([text("a")], clientRequestToken="token1")
+    (summary,) = emulator.bedrock.list_model_invocation_jobs()["invocationJobSummaries"]
     assert required("ListModelInvocationJobs", "invocationJobSummaries") <= set(summary)
     job.pop("ResponseMetadata")
     assert summary == job
     assert summary["clientRequestToken"] == "token1"
 
 
-def test_counts_may_be_left_out_as_older_answers_did(aws: LocalAws) -> None:
-    aws.control.set(report_counts=False)
-    job, _ = aws.run([text("a")])
+def test_counts_may_be_left_out_as_older_answers_did(emulator: LocalAws) -> None:
+    emulator.control.set(report_counts=False)
+    job, _ = emulator.run([text("a")])
     assert not [name for name in job if name.endswith("RecordCount")]
 
 
-def test_a_bare_job_id_is_refused_by_get_and_stop(aws: LocalAws) -> None:
-    bare = aws.create().rsplit("/", 1)[-1]
+def test_a_bare_job_id_is_refused_by_get_and_stop(emulator: LocalAws) -> None:
+    bare = emulator.create().rsplit("/", 1)[-1]
     expected = ("ValidationException", "The provided ARN is invalid")
-    assert code_of(aws.bedrock.get_model_invocation_job, jobIdentifier=bare) == expected
-    assert code_of(aws.bedrock.stop_model_invocation_job, jobIdentifier=bare) == expected
+    assert code_of(emulator.bedrock.get_model_invocation_job, jobIdentifier=bare) == expected
+    assert code_of(emulator.bedrock.stop_model_invocation_job, jobIdentifier=bare) == expected
 
 
-def test_an_unknown_job_is_not_found(aws: LocalAws) -> None:
-    arn = aws.create()[:-12] + "0" * 12
-    code, _ = code_of(aws.bedrock.get_model_invocation_job, jobIdentifier=arn)
+def test_an_unknown_job_is_not_found(emulator: LocalAws) -> None:
+    arn = emulator.create()[:-12] + "0" * 12
+    code, _ = code_of(emulator.bedrock.get_model_invocation_job, jobIdentifier=arn)
     assert code == "ResourceNotFoundException"
 
 
-def test_a_stopped_job_keeps_the_output_of_what_it_did(aws: LocalAws) -> None:
-    aws.control.add_faults(jobs=[{"outcome": "stuck", "state": "InProgress"}])
-    aws.control.set(min_records=1)
-    aws.put_manifest([text(str(number)) for number in range(10)])
-    arn = aws.create()
-    until(lambda: aws.get(arn)["status"] == "InProgress")
-    aws.bedrock.stop_model_invocation_job(jobIdentifier=arn)
-    job = aws.ended(arn)
+def test_a_stopped_job_keeps_the_output_of_what_it_did(emulator: LocalAws) -> None:
+    emulator.control.add_faults(jobs=[{"outcome": "stuck", "state": "InProgress"}])
+    emulator.control.set(min_records=1)
+    emulator.put_manifest([text(str(number)) for number in range(10)])
+    arn = emulator.create()
+    until(lambda: emulator.get(arn)["status"] == "InProgress")
+    emulator.bedrock.stop_model_invocation_job(jobIdentifier=arn)
+    job = emulator.ended(arn)
     assert (job["status"], job["totalRecordCount"], job["processedRecordCount"]) == ("Stopped", 10, 5)
-    assert len(aws.lines(job)) == 5
+    assert len(emulator.lines(job)) == 5
 
 
-def test_a_job_stopped_before_it_began_has_no_output(aws: LocalAws) -> None:
-    aws.control.add_faults(jobs=[{"outcome": "stuck", "state": "Scheduled"}])
-    aws.control.set(min_records=1)
-    aws.put_manifest([text("a")])
-    arn = aws.create()
-    aws.bedrock.stop_model_invocation_job(jobIdentifier=arn)
-    assert aws.ended(arn)["status"] == "Stopped"
-    assert aws.keys("nova/batch/output/") == []
+def test_a_job_stopped_before_it_began_has_no_output(emulator: LocalAws) -> None:
+    emulator.control.add_faults(jobs=[{"outcome": "stuck", "state": "Scheduled"}])
+    emulator.control.set(min_records=1)
+    emulator.put_manifest([text("a")])
+    arn = emulator.create()
+    emulator.bedrock.stop_model_invocation_job(jobIdentifier=arn)
+    assert emulator.ended(arn)["status"] == "Stopped"
+    assert emulator.keys("nova/batch/output/") == []
 
 
-def test_an_ended_job_cannot_be_stopped(aws: LocalAws) -> None:
-    job, _ = aws.run([text("a")])
-    code, _ = code_of(aws.bedrock.stop_model_invocation_job, jobIdentifier=job["jobArn"])
+def test_an_ended_job_cannot_be_stopped(emulator: LocalAws) -> None:
+    job, _ = emulator.run([text("a")])
+    code, _ = code_of(emulator.bedrock.stop_model_invocation_job, jobIdentifier=job["jobArn"])
     assert code == "ConflictException"
 
 
-def test_every_state_is_told_by_an_event_in_the_queue(aws: LocalAws) -> None:
-    job, _ = aws.run([text("a")])
-    events = aws.state_events(5)
+def test_every_state_is_told_by_an_event_in_the_queue(emulator: LocalAws) -> None:
+    job, _ = emulator.run([text("a")])
+    events = emulator.state_events(5)
     assert [event["detail"]["status"] for event in events] == LIFE
     last = events[-1]
     assert set(last) == {
@@ -113,28 +113,28 @@ def test_every_state_is_told_by_an_event_in_the_queue(aws: LocalAws) -> None:
     assert last["detail"]["batchJobName"] == "novabatch-1"
 
 
-def test_the_rule_passes_only_jobs_of_the_prefix(aws: LocalAws) -> None:
-    aws.ended(aws.create("foreign-1"))
-    aws.ended(aws.create("novabatch-1"))
-    names = {event["detail"]["batchJobName"] for event in aws.state_events(3)}
+def test_the_rule_passes_only_jobs_of_the_prefix(emulator: LocalAws) -> None:
+    emulator.ended(emulator.create("foreign-1"))
+    emulator.ended(emulator.create("novabatch-1"))
+    names = {event["detail"]["batchJobName"] for event in emulator.state_events(3)}
     assert names == {"novabatch-1"}
 
 
-def test_a_failed_job_tells_why_in_its_event(aws: LocalAws) -> None:
-    job = aws.ended(aws.create())
-    assert aws.state_events(3)[-1]["detail"]["failureMessage"] == job["message"]
+def test_a_failed_job_tells_why_in_its_event(emulator: LocalAws) -> None:
+    job = emulator.ended(emulator.create())
+    assert emulator.state_events(3)[-1]["detail"]["failureMessage"] == job["message"]
 
 
 @pytest.fixture
-def three_jobs(aws: LocalAws) -> LocalAws:
-    aws.control.set(step_seconds=60)
+def three_jobs(emulator: LocalAws) -> LocalAws:
+    emulator.control.set(step_seconds=60)
     for name in ("novabatch-a-1", "novabatch-a-2", "novabatch-b-1"):
-        aws.create(name)
-    return aws
+        emulator.create(name)
+    return emulator
 
 
-def names(aws: LocalAws, **query: Any) -> list[str]:
-    found = aws.bedrock.list_model_invocation_jobs(**query)["invocationJobSummaries"]
+def names(emulator: LocalAws, **query: Any) -> list[str]:
+    found = emulator.bedrock.list_model_invocation_jobs(**query)["invocationJobSummaries"]
     return [summary["jobName"] for summary in found]
 
 
@@ -174,6 +174,6 @@ def test_a_list_is_paged_by_token(three_jobs: LocalAws) -> None:
     ],
     ids=str,
 )
-def test_a_list_refuses_a_wrong_query(aws: LocalAws, query: dict[str, Any]) -> None:
-    code, _ = code_of(aws.bedrock.list_model_invocation_jobs, **query)
+def test_a_list_refuses_a_wrong_query(emulator: LocalAws, query: dict[str, Any]) -> None:
+    code, _ = code_of(emulator.bedrock.list_model_invocation_jobs, **query)
     assert code == "ValidationException"

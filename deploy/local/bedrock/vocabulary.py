@@ -22,6 +22,8 @@ from deploy.local.bedrock.draw import (
 
 LEVEL = OneOf(("high", "medium", "low"))
 NAME_SOURCE = OneOf(("path", "filename", "transcript", "visual", "unknown"))
+DEPTH = re.compile(r"\bdepth\b[^\n<]{0,40}?\b(brief|standard|detailed)\b")
+LANGUAGE = re.compile(r"\blanguage\b[^\n<]{0,30}?(?:\bcode |\": \")([a-z]{2})\b")
 DEPTH_WORDS = {"brief": 45, "standard": 150, "detailed": 400}
 DIMENSIONS = {
     "family": OneOf(("Custom Natural Stone", "Custom Formal", "Genesis Natural", "Genesis Formal")),
@@ -43,13 +45,18 @@ SKILLS = OneOf(("beginner", "intermediate", "advanced", "professional"))
 
 
 def _depth(draw: Draw) -> str:
-    found = re.search(r"depth\W+(?:is\W+)?(brief|standard|detailed)", draw.prompt)
+    found = DEPTH.search(draw.prompt)
     return found.group(1) if found else "standard"
 
 
 def _language(draw: Draw) -> str:
-    found = re.search(r"language\W+(?:is\W+)?([a-z]{2})\b(?!\w)", draw.prompt)
-    return found.group(1) if found and found.group(1) not in ("is", "of", "in", "to", "or", "as") else "en"
+    found = LANGUAGE.search(draw.prompt)
+    return found.group(1) if found else "en"
+
+
+def _level(draw: Draw) -> str | float:
+    """Say a confidence in words where the prompt offers the words, else as a number."""
+    return LEVEL(draw) if all(draw.asked(word) for word in LEVEL.values) else draw.share()
 
 
 def _summary_text(draw: Draw) -> str:
@@ -100,19 +107,19 @@ ENTITY: Spec = {
     "normalized": pick(NAMES),
     "sources": Some(pick(("path", "visual", "transcript")), 1, 2),
     "evidence": phrase,
-    "confidence": share,
+    "confidence": _level,
 }
 DATE: Spec = {
     "date": _date,
     "date_source": NAME_SOURCE,
-    "confidence": share,
+    "confidence": _level,
     "raw_date_string": phrase,
 }
 PROJECT: Spec = {
     "customer_name": pick(NAMES),
     "project_name": pick(NAMES),
     "name_source": NAME_SOURCE,
-    "name_confidence": share,
+    "name_confidence": _level,
     "project_code": lambda draw: f"P-{draw.dice.randint(100, 999)}",
     "job_number": lambda draw: str(draw.dice.randint(10000, 99999)),
     "project_type": phrase,
@@ -124,7 +131,7 @@ LOCATION: dict[str, Spec] = {
     "country": pick(("US", "CA")),
     "address_fragment": phrase,
     "location_source": NAME_SOURCE,
-    "location_confidence": share,
+    "location_confidence": _level,
 }
 VIDEO: dict[str, dict[str, Spec]] = {
     "summary": {"text": _summary_text, "depth": _depth, "language": _language},
