@@ -4,10 +4,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
+from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec import inspect as types
 
 from schemas.shapes.analysis import Analysis
+
+unhurried = settings(deadline=None)
+"""For properties whose first example compiles a reader, on a machine that does other things too."""
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

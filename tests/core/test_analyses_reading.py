@@ -11,7 +11,7 @@ from schemas.analyses.waterfall_classification import THRESHOLDS
 from schemas.shapes.analysis import Analysis, Reading
 from schemas.shapes.text import storable
 from schemas.shapes.times import clock, mend_range, mend_time, seconds
-from tests.core.answers import classification, exact_answers, json_values, near_answers
+from tests.core.answers import classification, exact_answers, json_values, near_answers, unhurried
 
 EVERY = list(REGISTRY)
 every_analysis = pytest.mark.parametrize("each", EVERY, ids=[f"{each.name}-{each.kind}" for each in EVERY])
@@ -36,6 +36,7 @@ def names(value: Any, path: str = "") -> Iterator[str]:
 
 
 @every_analysis
+@unhurried
 @given(data=st.data())
 def test_any_answer_is_read_into_exactly_the_fields_of_the_shape(each: Analysis, data: st.DataObject) -> None:
     answer = data.draw(json_values | near_answers(each))
@@ -45,6 +46,7 @@ def test_any_answer_is_read_into_exactly_the_fields_of_the_shape(each: Analysis,
 
 
 @every_analysis
+@unhurried
 @given(data=st.data())
 def test_any_result_can_be_stored_as_json(each: Analysis, data: st.DataObject) -> None:
     result = each.read(data.draw(near_answers(each))).result
@@ -55,6 +57,7 @@ def test_any_result_can_be_stored_as_json(each: Analysis, data: st.DataObject) -
 
 
 @every_analysis
+@unhurried
 @given(data=st.data())
 def test_the_short_way_and_the_long_way_read_the_same(each: Analysis, data: st.DataObject) -> None:
     answer = data.draw(exact_answers(each))
@@ -67,6 +70,7 @@ def test_the_short_way_and_the_long_way_read_the_same(each: Analysis, data: st.D
 
 
 @every_analysis
+@unhurried
 @given(data=st.data())
 def test_reading_a_result_again_changes_nothing(each: Analysis, data: st.DataObject) -> None:
     result = each.read(data.draw(near_answers(each))).result
@@ -241,6 +245,7 @@ def test_reasons_are_kept_for_unknown_dimensions_only() -> None:
     assert result["unknown_reasons"] == {"family": "covered by snow"}
 
 
+@unhurried
 @given(near_answers(next(each for each in EVERY if each.name == "waterfall_classification")))
 def test_a_known_dimension_is_sure_and_an_unknown_one_has_a_reason(answer: Any) -> None:
     result = read("waterfall_classification", answer).result
@@ -313,12 +318,14 @@ def test_a_chapter_has_its_seconds_and_none_where_an_end_is_missing() -> None:
     assert chapters[1]["time_range_seconds"] is None
 
 
+@unhurried
 @given(st.integers(0, 900 * 3600))
 def test_a_clock_time_is_read_as_the_seconds_it_was_written_from(total: int) -> None:
     assert seconds(clock(total)) == total
     assert mend_time(clock(total)) == mend_time(total) == clock(total)
 
 
+@unhurried
 @given(json_values)
 def test_any_value_is_a_well_formed_range_or_none(value: object) -> None:
     text = mend_range(value)

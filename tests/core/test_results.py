@@ -11,7 +11,7 @@ from consumers.core.results import BrokenLine, Judged, OutputLine, judge, raw_wi
 from schemas.analyses import analysis
 from schemas.outcomes import Outcome
 from schemas.shapes.analysis import Analysis
-from tests.core.answers import json_values, output_line
+from tests.core.answers import json_values, output_line, unhurried
 
 SUMMARY = {"text": "Two men build a waterfall.", "depth": "brief", "language": "en"}
 TEXT = json.dumps(SUMMARY)
@@ -44,6 +44,7 @@ def test_a_line_tells_its_record_its_text_and_its_tokens() -> None:
     assert not line.padding
 
 
+@unhurried
 @given(st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True), st.sampled_from(["summary", "combined"]))
 def test_a_record_id_comes_back_as_it_was_sent(file_id: str, name: str) -> None:
     assert read(output_line(TEXT, record_id=record_id(file_id, name))).name == (file_id, name)
@@ -76,6 +77,7 @@ def test_a_line_that_tells_nothing_of_ours_is_broken_and_keeps_its_bytes(line: b
     assert told.reason
 
 
+@unhurried
 @given(st.binary(max_size=80) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_line_is_read_or_broken_and_has_a_raw_form_of_one_line(line: bytes) -> None:
     read_line(line)
@@ -83,6 +85,7 @@ def test_any_line_is_read_or_broken_and_has_a_raw_form_of_one_line(line: bytes) 
         assert b"\n" not in raw_without_echo(line)
 
 
+@unhurried
 @given(
     st.fixed_dictionaries(
         {},
@@ -297,12 +300,14 @@ def test_a_line_with_neither_output_nor_error_is_an_error(line: dict[str, Any]) 
     assert outcome.error_code
 
 
+@unhurried
 @given(st.text() | st.text(st.sampled_from('{}[]":,\\ntu01 `')), st.sampled_from(["end_turn", "max_tokens"]))
 def test_no_text_of_the_model_is_too_strange_to_judge(text: str, stop: str) -> None:
     outcome = judged(text, stop=stop)
     assert outcome.outcome in {Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE, Outcome.FILTERED}
 
 
+@unhurried
 @given(st.integers(0, len(TEXT)))
 def test_a_cut_anywhere_loses_no_more_than_what_was_cut(at: int) -> None:
     outcome = judged(TEXT[:at], stop="max_tokens")
