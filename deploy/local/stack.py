@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -46,8 +47,12 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
+@lru_cache
 def client(service: str, url: str, config: Config | None = None) -> Any:
-    """Return a boto3 client of the local AWS that ignores this machine's own configuration."""
+    """Return a boto3 client of the local AWS that ignores this machine's own configuration.
+
+    Kept for the next caller: making one costs more than most calls.
+    """
     return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
         service,
         endpoint_url=url,

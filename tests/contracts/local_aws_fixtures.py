@@ -24,7 +24,7 @@ def emulator_clients(emulator_server: Server) -> LocalAws:
 
 
 @pytest.fixture
-def emulator(aws_clients: LocalAws) -> LocalAws:
+def emulator(emulator_clients: LocalAws) -> LocalAws:
     """The local AWS, empty but for the stack."""
     emulator_clients.reset()
     return emulator_clients
