@@ -208,7 +208,12 @@ def _server(user: str, programs: Path, folder: Path, port: int) -> Iterator["sub
 def _start_as(user: str, command: list[object], log: object) -> "subprocess.Popen[bytes]":
     drop = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [str(word) for word in command], stdout=log, stderr=log, preexec_fn=_die_with_parent, cwd="/", **drop
+        [str(word) for word in command],
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it only makes one system call
+        **drop,
     )
 
 

@@ -240,6 +240,9 @@ class Batches(Protocol):
         of others.
         """
 
+    def is_through(self, batch_id: str) -> bool:
+        """Tell whether the plan is complete and every chunk has ended; cheap, however large the batch."""
+
     def chunk_ids(self, batch_id: str) -> Sequence[tuple[str, ChunkState]]:
         """Return a batch's chunks with their states, in order."""
 
@@ -330,7 +333,7 @@ class Records(Protocol):
     def save(self, held: rows.Held, records: Sequence[rows.JudgedRecord], now: datetime) -> None:
         """Store outcomes of a chunk's records in one transaction; the same again changes nothing."""
 
-    def close(self, held: rows.Held, outcome: str, code: str, message: str, now: datetime) -> int:
+    def close_records(self, held: rows.Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give every record of the chunk that has no outcome this one; returns how many there were."""
 
     def save_padding(self, held: rows.Held, spent: rows.Spent) -> None:

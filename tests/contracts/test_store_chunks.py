@@ -129,7 +129,7 @@ def test_every_write_of_a_holder_whose_lease_was_taken_over_raises(store: SqlSto
         lambda: store.claim_slot(old, "n", "t", SLOTS, NOW),
         lambda: store.give_slot_back(old, "", NOW, block=True),
         lambda: store.save(old, [judged(0)], NOW),
-        lambda: store.close(old, Outcome.MISSING, "X", "", NOW),
+        lambda: store.close_records(old, Outcome.MISSING, "X", "", NOW),
         lambda: store.end_chunk(old, ChunkState.FAILED, "", NOW),
         lambda: store.cleaned(old, 0, 0, NOW),
         lambda: store.failed(old, "prepare", "", NOW),
@@ -175,7 +175,7 @@ def test_results_that_come_late_open_an_ended_batch_with_a_new_revision(store: S
     submit(store, chunk_id)
     end_job(store, chunk_id)
     held = hold_chunk(store, chunk_id)
-    store.close(held, Outcome.MISSING, "RESULT_FETCH_FAILED", "no bytes", NOW)
+    store.close_records(held, Outcome.MISSING, "RESULT_FETCH_FAILED", "no bytes", NOW)
     store.failed(held, "fetch", "no bytes", NOW)
     store.end_chunk(held, ChunkState.FAILED, "no bytes", NOW)
     store.release(held)
@@ -186,7 +186,7 @@ def test_results_that_come_late_open_an_ended_batch_with_a_new_revision(store: S
     assert store.waiting(after(hours=2), 10).ingests == (chunk_id,)
     held = hold_chunk(store, chunk_id)
     store.save(held, [judged(0)], after(hours=2))
-    assert store.close(held, Outcome.MISSING, "NOT_IN_OUTPUT", "no line", after(hours=2)) == 1
+    assert store.close_records(held, Outcome.MISSING, "NOT_IN_OUTPUT", "no line", after(hours=2)) == 1
     store.end_chunk(held, ChunkState.COMPLETED, "", after(hours=2))
     store.release(held)
     batch = store.batch(batch_id)

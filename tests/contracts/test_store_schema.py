@@ -1,0 +1,92 @@
+"""The migrations lead to the tables, once, however many processes apply them."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.tables import metadata
+from tests.databases import Postgres
+
+MIGRATE = "import sys; from daemon.adapters.store import *; migrate(make_engine(sys.argv[1]))"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that nobody has migrated."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new' / 'novabatch.db'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with Postgres(server.url, "template0").database() as url:
+            yield url
+
+
+def test_the_migrations_make_the_tables_as_declared(store: SqlStore) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_make_the_indexes_with_their_conditions(store: SqlStore) -> None:
+    declared = {index.name for table in metadata.tables.values() for index in table.indexes}
+    found = inspect(store.engine)
+    made = {index["name"]: index for table in metadata.tables for index in found.get_indexes(table)}
+    assert declared <= made.keys()
+    partial = {
+        name for name, index in made.items() if any("where" in key for key in index["dialect_options"])
+    }
+    wanted = {
+        index.name
+        for table in metadata.tables.values()
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is not None
+    }
+    assert partial == wanted
+
+
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    engine = make_engine(empty_url)
+    assert not schema_is_current(engine)
+    migrate(engine)
+    assert schema_is_current(engine)
+    migrate(engine)
+    assert schema_is_current(engine)
+    engine.dispose()
+
+
+def test_processes_that_migrate_at_the_same_moment_all_succeed(empty_url: str) -> None:
+    command = [sys.executable, "-c", MIGRATE, empty_url]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    told = [process.communicate(timeout=60)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], told
+    engine = make_engine(empty_url)
+    assert schema_is_current(engine)
+    engine.dispose()
+
+
+def test_a_schema_of_another_version_is_not_current(store: SqlStore) -> None:
+    assert schema_is_current(store.engine)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'other'"))
+    assert not schema_is_current(store.engine)
+
+
+def test_sqlite_needs_a_file() -> None:
+    with pytest.raises(ValueError, match="SQLite needs a file"):
+        make_engine("sqlite://")
+
+
+def test_sqlite_waits_for_others_and_keeps_a_write_ahead_log(sqlite_store: SqlStore) -> None:
+    with sqlite_store.database.read() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "busy_timeout", "foreign_keys", "synchronous")
+        }
+    assert settings == {"journal_mode": "wal", "busy_timeout": 20_000, "foreign_keys": 1, "synchronous": 1}
