@@ -2,47 +2,48 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from schemas.analyses.waterfall_classification import ContentType, SkillLevel
 from schemas.inference import Inference
 from schemas.kinds import Kind
 from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import MAIN, OPTIONAL, Certainty, Day, Shape, says
+from schemas.shapes.fields import MAIN, Certainty, Day, Shape, says
 from schemas.shapes.notes import Notes
 
+OtherDates = Annotated[dict[str, Any], says("what happened: another date, YYYY-MM-DD")]
 DateSource = Literal["path", "filename", "transcript", "visual", "unknown"]
 
 
-class RecordingDate(Shape):
+class RecordingDate(Shape, kw_only=True):
     """When the file was recorded, and how that is known."""
 
     date: Annotated[Day | None, MAIN]
     date_source: DateSource
     confidence: Certainty
-    raw_date_string: Annotated[str, OPTIONAL, says("the date as found")]
+    raw_date_string: Annotated[str, says("the date as found")] = ""
 
 
-class Project(Shape):
+class Project(Shape, kw_only=True):
     """The project the file belongs to; customer and project have the same name."""
 
     customer_name: Annotated[str, MAIN, says("the customer, who is also the project")]
     project_name: Annotated[str, says("the same as customer_name")]
     name_source: Annotated[str, says("path, filename, transcript, visual or unknown")]
     name_confidence: Certainty
-    project_code: Annotated[str, OPTIONAL, says("text, if there is one")]
-    job_number: Annotated[str, OPTIONAL, says("text, if there is one")]
+    project_code: Annotated[str, says("text, if there is one")] = ""
+    job_number: Annotated[str, says("text, if there is one")] = ""
     project_type: Annotated[str, says("e.g. residential pool, commercial fountain")]
 
 
-class Location(Shape):
+class Location(Shape, kw_only=True):
     """Where the file was recorded."""
 
     site_name: str
     city: str
     state_region: str
     country: str
-    address_fragment: Annotated[str, OPTIONAL, says("text, if there is one")]
+    address_fragment: Annotated[str, says("text, if there is one")] = ""
     location_source: Annotated[str, says("path, filename, transcript, visual or unknown")]
     location_confidence: Certainty
 
@@ -54,7 +55,7 @@ class Coordinates(Shape):
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None
 
 
-class PicturedLocation(Location):
+class PicturedLocation(Location, kw_only=True):
     """Where an image was taken."""
 
     gps_coordinates: Coordinates
@@ -96,7 +97,7 @@ class ImageMetadata(Shape):
     keywords: Annotated[list[str], says("a search keyword")]
 
 
-class VideoMetadata(Shape):
+class VideoMetadata(Shape, kw_only=True):
     """Search metadata of a video."""
 
     recording_date: RecordingDate
@@ -106,7 +107,7 @@ class VideoMetadata(Shape):
     content: Content
     entities: list[Entity]
     keywords: Annotated[list[str], says("a search keyword")]
-    dates: Annotated[dict[str, Any], OPTIONAL, says("what happened: another date, YYYY-MM-DD")]
+    dates: OtherDates = field(default_factory=dict)
 
 
 def share_name(result: dict[str, Any], _notes: Notes) -> None:

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
+from msgspec import field
+
 from schemas.inference import Inference
 from schemas.kinds import Kind
 from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import OPTIONAL, Ratio, Shape, says
+from schemas.shapes.fields import Ratio, Shape, says
 from schemas.shapes.notes import Notes
 
 Family = Literal["Custom Natural Stone", "Custom Formal", "Genesis Natural", "Genesis Formal", "Unknown"]
@@ -20,23 +22,24 @@ ContentType = Literal[
     "comparison",
     "review",
 ]
+Reasons = Annotated[dict[str, str], says("dimension that is Unknown: why")]
 SkillLevel = Literal["beginner", "intermediate", "advanced", "professional"]
 
 THRESHOLDS = {"family": 0.70, "tier_level": 0.70, "functional_type": 0.75, "sub_type": 0.70}
 """Below its threshold a dimension is Unknown."""
 
 
-class Confidence(Shape):
+class Confidence(Shape, kw_only=True):
     """How sure the model is of each dimension; we compute `overall`, the smallest of the four."""
 
     family: Ratio
     tier_level: Ratio
     functional_type: Ratio
     sub_type: Ratio
-    overall: Annotated[Ratio, OPTIONAL, says("the smallest of the four")]
+    overall: Annotated[Ratio, says("the smallest of the four")] = 0.0
 
 
-class Classification(Shape):
+class Classification(Shape, kw_only=True):
     """The dimensions of the taxonomy, with why; common to videos and images."""
 
     family: Family
@@ -45,20 +48,20 @@ class Classification(Shape):
     sub_type: SubType
     confidence: Confidence
     evidence: Annotated[list[str], says("a short observation that speaks for the decision")]
-    unknown_reasons: Annotated[dict[str, str], OPTIONAL, says("dimension that is Unknown: why")]
+    unknown_reasons: Reasons = field(default_factory=dict)
     search_tags: Annotated[list[str], says("a search tag")]
     product_keywords: Annotated[list[str], says("a product keyword")]
     content_type: ContentType
 
 
-class VideoClassification(Classification):
+class VideoClassification(Classification, kw_only=True):
     """A waterfall in a video."""
 
     skill_level: SkillLevel
     building_techniques: Annotated[list[str], says("a building technique that is shown")]
 
 
-class ImageClassification(Classification):
+class ImageClassification(Classification, kw_only=True):
     """A waterfall in an image."""
 
     installation_state: Annotated[str, says("e.g. under construction, finished, running")]

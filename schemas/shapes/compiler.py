@@ -70,7 +70,7 @@ def _parts(bare: _Bare) -> Parts:
     said = {field.encode_name: _bare(field.type).says for field in bare.type.fields}
     return Parts(
         {field.encode_name: _compile(field.type) for field in bare.type.fields},
-        optional=frozenset(name for name, says in said.items() if says.get("optional")),
+        optional=frozenset(field.encode_name for field in bare.type.fields if not field.required),
         main=next((name for name, says in said.items() if says.get("main")), None),
     )
 

@@ -13,11 +13,11 @@ def says(guidance: str) -> Meta:
 
 
 class Shape(Struct):
-    """The shape of a result, or of a part of one; every field is asked for and noted where it is missing."""
+    """The shape of a result, or of a part of one.
 
+    Every field is asked for and noted where it is missing; one with a default may be absent.
+    """
 
-OPTIONAL = Meta(extra={"optional": True})
-"""Marks a field that is nothing missing where the file does not show it."""
 
 MAIN = Meta(extra={"main": True})
 """Marks the field a bare value goes to where the whole object was asked for: `"pump"` is `{name: "pump"}`."""

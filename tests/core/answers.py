@@ -77,7 +77,9 @@ def _drawn(kind: Any, broken: bool = False) -> st.SearchStrategy[Any]:
 def _of_type(kind: Any, reads: str | None, broken: bool) -> st.SearchStrategy[Any]:
     match kind:
         case types.StructType():
-            return st.fixed_dictionaries({f.encode_name: _drawn(f.type, broken) for f in kind.fields})
+            drawn = {f.encode_name: _drawn(f.type, broken) for f in kind.fields}
+            may_lack = {f.encode_name: drawn.pop(f.encode_name) for f in kind.fields if not f.required}
+            return st.fixed_dictionaries(drawn, optional=may_lack)
         case types.ListType():
             return st.lists(_drawn(kind.item_type, broken), max_size=2)
         case types.DictType():
