@@ -1,0 +1,141 @@
+"""Whole histories: a chunk with its records, a file with everything that was ever asked about it."""
+
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from consumers.core import layout
+from consumers.core.cost import money
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.plans import echo_of
+from daemon.adapters.tables import batches, chunk_files, files, records
+from daemon.adapters.views.batches import chunk_row, describe_chunk
+from daemon.adapters.views.values import instant, words
+
+BATCHES_OF_A_FILE = 20
+_ATTEMPT = [column for column in records.c if column.name not in {"result", "raw_text"}]
+
+
+class HistoryViews:
+    """What happened to a chunk or a file, from its beginning."""
+
+    database: Database
+
+    def chunk_history(self, chunk_id: str) -> dict[str, Any] | None:
+        """Describe a chunk: its times, its troubles, its files and what its records gave."""
+        with self.database.read() as connection:
+            row = chunk_row(connection, chunk_id)
+            if row is None:
+                return None
+            placed = connection.execute(_placed(row.batch_id, chunk_id)).all()
+            attempts = connection.execute(_attempts(row.batch_id, records.c.chunk_id == chunk_id)).all()
+        return {
+            **describe_chunk(row),
+            "batch_id": row.batch_id,
+            "round": row.round,
+            "reason": words(row.reason),
+            "created_at": instant(row.created_at),
+            "preparing_at": instant(row.preparing_at),
+            "ready_at": instant(row.ready_at),
+            "finished_at": instant(row.finished_at),
+            "wake_after": instant(row.wake_after),
+            "failures": row.failures,
+            "placed": [_place(each) for each in placed],
+            "attempts": [_attempt(each) for each in attempts],
+        }
+
+    def file_history(self, file_id: str) -> list[dict[str, Any]]:
+        """Describe a file in the newest batches that name it, with every attempt."""
+        asked = (
+            select(files, batches.c.request_id, batches.c.created_at)
+            .join(batches, batches.c.batch_id == files.c.batch_id)
+            .where(files.c.file_id == file_id)
+            .order_by(batches.c.created_at.desc())
+            .limit(BATCHES_OF_A_FILE)
+        )
+        with self.database.read() as connection:
+            found = connection.execute(asked).all()
+            return [
+                _file(
+                    row,
+                    connection.execute(_attempts(row.batch_id, records.c.position == row.position)).all(),
+                )
+                for row in found
+            ]
+
+    def refused_files(self, batch_id: str, limit: int) -> list[dict[str, Any]]:
+        """Name the files of a batch that never reached a manifest, with the reason."""
+        asked = select(files).where(files.c.batch_id == batch_id, files.c.code != "")
+        with self.database.read() as connection:
+            rows = connection.execute(asked.order_by(files.c.position).limit(limit))
+            return [{**_named(row), "code": row.code, "reason": row.reason} for row in rows]
+
+
+def _placed(batch_id: str, chunk_id: str) -> Any:
+    here = and_(chunk_files.c.position == files.c.position, chunk_files.c.chunk_id == chunk_id)
+    asked = select(files, chunk_files.c.safe_name, chunk_files.c.refused).join(chunk_files, here)
+    return asked.where(files.c.batch_id == batch_id).order_by(files.c.position)
+
+
+def _attempts(batch_id: str, which: Any) -> Any:
+    same = and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position)
+    asked = select(*_ATTEMPT, files.c.file_id, files.c.id_is_integer).join(files, same)
+    order = (records.c.position, records.c.analysis_type, records.c.attempt)
+    return asked.where(records.c.batch_id == batch_id, which).order_by(*order)
+
+
+def _named(row: Row[Any]) -> dict[str, Any]:
+    return {"file_id": echo_of(row), "bucket": row.bucket, "s3_key": row.s3_key}
+
+
+def _place(row: Row[Any]) -> dict[str, Any]:
+    return {
+        **_named(row),
+        "safe_name": row.safe_name,
+        "size_bytes": row.size_bytes,
+        "refused": row.refused,
+        "code": words(row.code),
+        "reason": words(row.reason),
+    }
+
+
+def _file(row: Row[Any], attempts: Any) -> dict[str, Any]:
+    return {
+        "batch_id": row.batch_id,
+        "request_id": row.request_id,
+        **_named(row),
+        "kind": row.kind,
+        "size_bytes": row.size_bytes,
+        "etag": words(row.etag),
+        "analysis_types": row.analysis_types,
+        "code": words(row.code),
+        "reason": words(row.reason),
+        "created_at": instant(row.created_at),
+        "attempts": [_attempt(each) for each in attempts],
+    }
+
+
+def _attempt(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "record_id": layout.record_id(row.file_id, row.analysis_type),
+        "file_id": echo_of(row),
+        "analysis_type": row.analysis_type,
+        "attempt": row.attempt,
+        "chunk_id": row.chunk_id,
+        "superseded": row.superseded,
+        "outcome": row.outcome,
+        "error": _error(row),
+        "repaired": row.repaired,
+        "reused_from": row.reused_from,
+        "stop_reason": row.stop_reason,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cost_usd": money(row.cost_usd),
+        "created_at": instant(row.created_at),
+    }
+
+
+def _error(row: Row[Any]) -> dict[str, str | None] | None:
+    if row.error_code is None and row.error_message is None:
+        return None
+    return {"code": row.error_code, "message": row.error_message}
