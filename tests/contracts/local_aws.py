@@ -42,15 +42,20 @@ class LocalAws:
     sqs: Any
     events: Any
     bedrock: Any
-    stack: Stack = field(init=False)
+    bucket: str = stack.BUCKET
+    _wired: Stack | None = field(default=None, init=False)
 
     def reset(self) -> None:
+        """Begin with nothing but a bucket: most tests need no more."""
         self.control.reset()
-        self.stack = stack.create(self.url)
+        self._wired = None
+        self.s3.create_bucket(Bucket=self.bucket)
 
-    @property
-    def bucket(self) -> str:
-        return self.stack.bucket
+    def wire(self) -> Stack:
+        """Make the queues and the rule, before the first event that is to be delivered."""
+        if self._wired is None:
+            self._wired = stack.create(self.url)
+        return self._wired
 
     def put(
         self, key: str, body: bytes | str = b"abcd", kind: str = "video/mp4", size: int | None = None
@@ -112,7 +117,7 @@ class LocalAws:
         return list(found.get("Messages", []))
 
     def queue(self, name: str) -> str:
-        return self.stack.queues.get(name) or str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
+        return self.wire().queues.get(name) or str(self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
     def state_events(self, wanted: int) -> list[dict[str, Any]]:
         """Wait for so many state-change events and return their bodies."""

@@ -25,6 +25,6 @@ def emulator_clients(emulator_server: Server) -> LocalAws:
 
 @pytest.fixture
 def emulator(emulator_clients: LocalAws) -> LocalAws:
-    """The local AWS, empty but for the stack."""
+    """The local AWS, empty but for a bucket."""
     emulator_clients.reset()
     return emulator_clients

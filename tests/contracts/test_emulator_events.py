@@ -13,6 +13,7 @@ def publish(emulator: LocalAws, number: int = 1) -> None:
 
 
 def add_rule(emulator: LocalAws, **target: Any) -> None:
+    emulator.wire()
     emulator.events.put_rule(Name="out", EventPattern=json.dumps({"source": ["novabatch"]}))
     arn = f"arn:aws:sqs:{stack.REGION}:{stack.ACCOUNT}:{stack.EVENTS_QUEUE}"
     emulator.events.put_targets(Rule="out", Targets=[{"Id": "out", "Arn": arn, **target}])

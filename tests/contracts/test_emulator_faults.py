@@ -207,6 +207,7 @@ def test_an_answer_can_be_spoilt(emulator: LocalAws, action: str, reason: str) -
 
 
 def test_events_can_be_dropped(emulator: LocalAws) -> None:
+    emulator.wire()
     emulator.control.add_faults(
         events={"drop_statuses": ["Submitted", "Validating", "Scheduled", "InProgress"]}
     )
@@ -215,6 +216,7 @@ def test_events_can_be_dropped(emulator: LocalAws) -> None:
 
 
 def test_events_can_be_doubled_and_shuffled(emulator: LocalAws) -> None:
+    emulator.wire()
     emulator.control.add_faults(events={"duplicate_events": 1, "shuffle_events": True})
     emulator.run([text("a")])
     ids = [event["id"] for event in emulator.state_events(10)]

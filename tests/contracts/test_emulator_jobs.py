@@ -95,6 +95,7 @@ def test_an_ended_job_cannot_be_stopped(emulator: LocalAws) -> None:
 
 
 def test_every_state_is_told_by_an_event_in_the_queue(emulator: LocalAws) -> None:
+    emulator.wire()
     job, _ = emulator.run([text("a")])
     events = emulator.state_events(5)
     assert [event["detail"]["status"] for event in events] == LIFE
@@ -114,6 +115,7 @@ def test_every_state_is_told_by_an_event_in_the_queue(emulator: LocalAws) -> Non
 
 
 def test_the_rule_passes_only_jobs_of_the_prefix(emulator: LocalAws) -> None:
+    emulator.wire()
     emulator.ended(emulator.create("foreign-1"))
     emulator.ended(emulator.create("novabatch-1"))
     names = {event["detail"]["batchJobName"] for event in emulator.state_events(3)}
@@ -121,6 +123,7 @@ def test_the_rule_passes_only_jobs_of_the_prefix(emulator: LocalAws) -> None:
 
 
 def test_a_failed_job_tells_why_in_its_event(emulator: LocalAws) -> None:
+    emulator.wire()
     job = emulator.ended(emulator.create())
     assert emulator.state_events(3)[-1]["detail"]["failureMessage"] == job["message"]
 

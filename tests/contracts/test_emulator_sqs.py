@@ -123,6 +123,7 @@ def test_what_was_sent_to_the_dead_letters_directly_needs_a_destination(emulator
 
 
 def test_a_queue_without_sources_cannot_be_moved(emulator: LocalAws) -> None:
+    emulator.wire()
     with pytest.raises(ClientError, match="Dead Letter Queue"):
         emulator.sqs.start_message_move_task(SourceArn=arn(QUEUE))
 

@@ -41,24 +41,20 @@ def running(tmp_path: Path) -> Iterator[tuple[Child, Path]]:
     processes.stop([child])
 
 
-def test_up_makes_the_stack_and_writes_where_it_is(running: tuple[Child, Path]) -> None:
-    _, directory = running
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_up_makes_the_stack_and_leaves_no_child_behind(
+    running: tuple[Child, Path], how: signal.Signals
+) -> None:
+    child, directory = running
     env = environment(directory)
     assert env["NOVABATCH_DATABASE_URL"] == f"sqlite:////{str(directory / 'novabatch.db').lstrip('/')}"
     assert env["NOVABATCH_BUCKET"] == stack.BUCKET
     sqs = stack.client("sqs", env["AWS_ENDPOINT_URL"])
     assert len(sqs.list_queues()["QueueUrls"]) == 7
     assert (directory / "logs" / "aws.log").exists()
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_up_ends_by_signal_and_leaves_no_child(running: tuple[Child, Path], how: signal.Signals) -> None:
-    child, directory = running
-    control = Control(environment(directory)["AWS_ENDPOINT_URL"])
-    assert control.is_ready()
     child.process.send_signal(how)
     assert child.process.wait(10) == 0
-    assert not control.is_ready()
+    assert not Control(env["AWS_ENDPOINT_URL"]).is_ready()
 
 
 def test_the_server_dies_with_a_parent_that_was_killed(running: tuple[Child, Path]) -> None:

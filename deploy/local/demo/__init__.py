@@ -1,0 +1,5 @@
+"""The demo: one batch over real media, from message to stored results and cleaned folders."""
+
+from deploy.local.demo.show import run
+
+__all__ = ["run"]
