@@ -196,10 +196,10 @@ class Parts(Reader):
         for name, reader in self._deriving:
             reader.derive(value[name])
         for name in self._ranges:
-            value[f"{name}_seconds"] = [range_seconds(*each.split("-")) for each in value[name]]
+            value[f"{name}_seconds"] = [range_seconds(each) for each in value[name]]
         if self._spans:
             start, end = value["start_time"], value["end_time"]
-            value["time_range_seconds"] = range_seconds(start, end) if start and end else None
+            value["time_range_seconds"] = range_seconds(f"{start}-{end}") if start and end else None
 
     def derives(self) -> bool:
         """Say whether there are time ranges here or below."""
