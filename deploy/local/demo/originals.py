@@ -2,7 +2,7 @@
 
 import mimetypes
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Original:
     key: str
     path: Path | None
     refusal: str | None = None
+    may_be_refused: bool = False
     content_type: str | None = None
     etag: str | None = None
 
@@ -41,7 +42,8 @@ def of_folder(folder: Path) -> list[Original]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
     if not found:
         raise NoMediaError(f"{folder} holds no files: put videos or images into it")
-    return [_original(number, path, folder) for number, path in enumerate(found, 1)]
+    listed = (_original(number, path, folder) for number, path in enumerate(found, 1))
+    return [replace(original, may_be_refused=True) for original in listed]
 
 
 def made_here(paths: Sequence[Path], folder: Path) -> list[Original]:
@@ -49,8 +51,7 @@ def made_here(paths: Sequence[Path], folder: Path) -> list[Original]:
     notes = folder / NO_MEDIA
     notes.write_text("The pool was filled on Friday.\n")
     listed = [_original(number, path, folder) for number, path in enumerate(paths, 1)]
-    first = listed[0]
-    listed[0] = Original(first.file_id, first.key, first.path, content_type=WRONG_TYPE)
+    listed[0] = replace(listed[0], content_type=WRONG_TYPE)
     missing = Original(len(listed) + 1, MISSING_KEY, None, refusal="not_found")
     no_media = Original(len(listed) + 2, f"proxy_video/{NO_MEDIA}", notes, refusal="format")
     return [*listed, missing, no_media]
@@ -76,10 +77,7 @@ def _uploaded(s3: Any, bucket: str, original: Original) -> Original:
         return original
     kind = {"ContentType": original.content_type} if original.content_type else {}
     s3.upload_file(str(original.path), bucket, original.key, ExtraArgs=kind)
-    etag = s3.head_object(Bucket=bucket, Key=original.key)["ETag"]
-    return Original(
-        original.file_id, original.key, original.path, original.refusal, original.content_type, etag
-    )
+    return replace(original, etag=s3.head_object(Bucket=bucket, Key=original.key)["ETag"])
 
 
 def changed(s3: Any, bucket: str, originals: Iterable[Original]) -> list[str]:

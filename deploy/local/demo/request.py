@@ -16,25 +16,27 @@ def new_request_id() -> str:
     return f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
-def post(s3: Any, sqs: Any, bucket: str, queue_url: str, request_id: str, files: Sequence[Original]) -> None:
-    """Post one submit_batch message; a long list of files goes into an object that the message names."""
-    listed = [_entry(original) for original in files]
+def message(s3: Any, bucket: str, request_id: str, files: Sequence[Original]) -> str:
+    """Write a submit_batch message; a long list of files goes into an object that the message names."""
+    return json.dumps(
+        {
+            "type": "submit_batch",
+            "version": 1,
+            "request_id": request_id,
+            "model": MODEL,
+            "analysis_types": ["combined"],
+            "metadata": {"requested_by": "demo"},
+            **_source(s3, bucket, request_id, [_entry(original) for original in files]),
+        }
+    )
+
+
+def _source(s3: Any, bucket: str, request_id: str, listed: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if len(listed) <= FILES_IN_A_MESSAGE:
-        source: dict[str, Any] = {"files": listed}
-    else:
-        key = f"lists/{request_id}.jsonl"
-        s3.put_object(Bucket=bucket, Key=key, Body="".join(json.dumps(each) + "\n" for each in listed))
-        source = {"files_from": {"list": f"s3://{bucket}/{key}"}}
-    message = {
-        "type": "submit_batch",
-        "version": 1,
-        "request_id": request_id,
-        "model": MODEL,
-        "analysis_types": ["combined"],
-        "metadata": {"requested_by": "demo"},
-        **source,
-    }
-    sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+        return {"files": listed}
+    key = f"lists/{request_id}.jsonl"
+    s3.put_object(Bucket=bucket, Key=key, Body="".join(json.dumps(each) + "\n" for each in listed))
+    return {"files_from": {"list": f"s3://{bucket}/{key}"}}
 
 
 def _entry(original: Original) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""The demo's tables; they fit 80 columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.local.demo.findings import Answer
+
+SHOWN_COPIES = 12
+
+
+def show_answers(console: Console, found: Sequence[Answer]) -> None:
+    """Show each analysed file with the first words of its answer."""
+    table = _table("What came of each file", "file", "outcome", "tokens", "USD", "begins")
+    table.columns[0].max_width = 26
+    table.columns[2].justify = table.columns[3].justify = "right"
+    for each in found:
+        if each.outcome != "REFUSED":
+            line = each.line or {}
+            tokens = f"{line.get('input_tokens') or 0}+{line.get('output_tokens') or 0}"
+            cost = line.get("cost_usd") or ("0" if line.get("reused_from") else "unknown")
+            table.add_row(_cell(each.original.name), each.outcome, tokens, cost, _cell(each.words))
+    console.print(table)
+
+
+def show_refused(console: Console, found: Sequence[Answer]) -> None:
+    """Show the files that never reached a job, with the reasons."""
+    refused = [each for each in found if each.outcome == "REFUSED"]
+    if not refused:
+        return
+    table = _table("Refused, and the rest went on", "file", "code", "reason")
+    table.columns[2].no_wrap = False
+    table.columns[0].max_width = 26
+    for each in refused:
+        code, why = each.error
+        table.add_row(_cell(each.original.name), code, _cell(why))
+    console.print(table)
+
+
+def show_chunks(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
+    """Show each chunk with its Bedrock job."""
+    table = _table("Chunks and their Bedrock jobs", "chunk", "state", "files", "records", "bytes", "job")
+    table.columns[5].no_wrap = False
+    for chunk in chunks:
+        records = f"{chunk['records']}+{chunk['padding']}"
+        job = f"{chunk['job_name']} {str(chunk['job_arn']).rpartition('/')[2]}"
+        size = f"{chunk['bytes']:,}"
+        table.add_row(str(chunk["index"]), chunk["state"], str(chunk["files"]), records, size, job)
+    table.caption = "records: ours + padding up to Bedrock's minimum"
+    console.print(table)
+
+
+def show_copies(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
+    """Show under which names Bedrock read the files, and that the folders are gone."""
+    table = _table("What was copied, and cleaned up", "original", "copy in files/")
+    table.columns[0].max_width = table.columns[1].max_width = 36
+    placed = [each for chunk in chunks for each in chunk["placed"] if not each["refused"]]
+    for each in placed[:SHOWN_COPIES]:
+        table.add_row(_cell(each["s3_key"].rpartition("/")[2]), _cell(each["safe_name"]))
+    if len(placed) > SHOWN_COPIES:
+        table.add_row(f"and {len(placed) - SHOWN_COPIES} more", "")
+    console.print(table)
+    for chunk in chunks:
+        size = f"{chunk['cleaned_objects']} objects, {chunk['cleaned_bytes']:,} bytes"
+        console.print(f"  cleaned: nova_batch/{chunk['folder']}/ and its output: {size}", soft_wrap=True)
+
+
+def show_bill(console: Console, status: Mapping[str, Any]) -> None:
+    """Show what the batch cost."""
+    on_demand = status["cost_on_demand_usd"] or "unknown"
+    console.print(
+        f"\nThe bill: {status['cost_usd']} USD, of it {status['cost_padding_usd']} for padding; "
+        f"the files on demand would have cost {on_demand} USD."
+    )
+
+
+def show_places(console: Console, places: Mapping[str, str]) -> None:
+    """Show where everything is, one place a line, never broken so that it can be copied."""
+    console.print("\n[bold]Where things are[/bold]")
+    for name, place in places.items():
+        console.print(f"  {name:<13}{place}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _cell(text: str) -> str:
+    return escape(text)
