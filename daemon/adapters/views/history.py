@@ -38,6 +38,8 @@ class HistoryViews:
             "preparing_at": instant(row.preparing_at),
             "ready_at": instant(row.ready_at),
             "finished_at": instant(row.finished_at),
+            "cleaned_objects": row.cleaned_objects,
+            "cleaned_bytes": row.cleaned_bytes,
             "wake_after": instant(row.wake_after),
             "failures": row.failures,
             "placed": [_place(each) for each in placed],
