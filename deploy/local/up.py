@@ -138,6 +138,7 @@ def run(directory: Path, port: int | None, *, consumers: bool) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)  # a shell starts background jobs with SIGINT ignored
     try:
         with running(directory, port, consumers=consumers) as local:
             _announce(local)

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_a_fault_can_be_for_some_keys_only(emulator: LocalAws) -> None:
     emulator.put("y-1")
     with pytest.raises(ClientError, match="SlowDown"):
         emulator.put("x-1")
+
+
+def test_a_call_can_be_slow(emulator: LocalAws) -> None:
+    emulator.control.add_faults(calls=[{"service": "s3", "operation": "ListBuckets", "latency": 0.3}])
+    before = time.monotonic()
+    emulator.s3.list_buckets()
+    assert time.monotonic() - before >= 0.3
 
 
 def test_a_ratio_strikes_a_part_of_the_calls(emulator: LocalAws) -> None:

@@ -26,12 +26,13 @@ class Engine:
         self.faults = faults
         self.jobs = JobStore(knobs)
         self._s3_lock = s3_lock
+        self._stepping = threading.Lock()
         self._agenda = Agenda()
         self._agenda.start()
 
     def reset(self) -> None:
-        """Forget all jobs and whatever was about to happen to them."""
-        with self.jobs.lock:
+        """Forget all jobs and whatever was about to happen to them, once the present step is done."""
+        with self._stepping, self.jobs.lock:
             self._agenda.clear()
             self.jobs.clear()
 
@@ -70,53 +71,62 @@ class Engine:
         self._agenda.add(self.knobs.step_seconds, functools.partial(self._step, job, job.status))
 
     def _step(self, job: Job, expected: str) -> None:
-        with self.jobs.lock:
-            if job.status != expected:
-                return
+        with self._stepping:
+            if job.status == expected and self.jobs.holds(job):
+                self._step_now(job, expected)
+
+    def _step_now(self, job: Job, expected: str) -> None:
         fault = job.fault
-        if fault and fault.outcome == "stuck" and fault.state == job.status:
+        if fault and fault.outcome == "stuck" and fault.state == expected:
             return
         try:
-            self._leave(job)
+            self._leave(job, expected)
         except Exception as error:
             self._move(job, "Failed", f"Internal error of the local AWS: {error!r}")
             raise
         if not job.ended:
             self._step_later(job)
 
-    def _leave(self, job: Job) -> None:
-        """Leave the present state for the next."""
-        if job.status == "Stopping":
+    def _leave(self, job: Job, expected: str) -> None:
+        """Leave the state the job was expected in for the next."""
+        if expected == "Stopping":
             share = self.knobs.stopped_share if job.stopped_in == "InProgress" else 0.0
             self._end(job, "Stopped", "", share)
-        elif self._strike(job):
+        elif self._strike(job, expected):
             return
-        elif job.status == "InProgress":
+        elif expected == "InProgress":
             self._end(job, "Completed", "", 1.0)
-        elif job.status == "Validating" and (complaint := self._complaint(job)):
-            self._move(job, "Failed", complaint)
+        elif expected == "Validating" and (complaint := self._complaint(job)):
+            self._go_on(job, "Validating", "Failed", complaint)
         else:
-            self._move(job, NEXT[job.status])
+            self._go_on(job, expected, NEXT[expected])
 
-    def _strike(self, job: Job) -> bool:
+    def _go_on(self, job: Job, old: str, new: str, message: str = "") -> None:
+        """Move from a state unless the job was stopped meanwhile: a stop must not be lost."""
+        with self.jobs.lock:
+            if job.status != old:
+                return
+            self._move(job, new, message)
+
+    def _strike(self, job: Job, expected: str) -> bool:
         """Bring about what a fault has in store for the job in this state, if anything."""
         fault = job.fault
-        if fault is None or fault.state != job.status or fault.outcome == "stuck":
+        if fault is None or fault.state != expected or fault.outcome == "stuck":
             return False
         message = fault.message or FAULT_MESSAGES.get(fault.outcome, "")
         if fault.outcome == "Stopped":
-            self._begin_stop_by_fault(job)
-        elif fault.outcome == "Failed" or job.status != "InProgress":
-            self._move(job, fault.outcome, message)
+            self._stop_by_fault(job, expected)
+        elif fault.outcome == "Failed" or expected != "InProgress":
+            self._go_on(job, expected, fault.outcome, message)
         else:
             self._end(job, fault.outcome, message, 1.0 - fault.missing_share)
         return True
 
-    def _begin_stop_by_fault(self, job: Job) -> None:
+    def _stop_by_fault(self, job: Job, expected: str) -> None:
         with self.jobs.lock:
             job.fault = None
-            job.stopped_in = job.status
-            self._move(job, "Stopping")
+            job.stopped_in = job.stopped_in or expected
+            self._go_on(job, expected, "Stopping")
 
     def _complaint(self, job: Job) -> str:
         """Look at the input; return why the job fails, or nothing."""

@@ -126,6 +126,11 @@ class JobStore:
         """Return the jobs of one account and Region, oldest first."""
         return [job for job in self.all() if (job.account, job.region) == (account, region)]
 
+    def holds(self, job: Job) -> bool:
+        """Tell whether a job is still known: a reset forgets it."""
+        with self.lock:
+            return job.arn in self._jobs
+
     def get(self, arn: str) -> Job:
         """Return a job by its ARN."""
         with self.lock:
