@@ -70,6 +70,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             yield url
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that nobody has migrated."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new' / 'novabatch.db'}"
+    else:
+        server = request.getfixturevalue("postgres")
+        with Postgres(server.url, "template0").database() as url:
+            yield url
+
+
 @pytest.fixture
 def store(database_url: str) -> Iterator[SqlStore]:
     """A store on a fresh database; no connection may be left checked out."""

@@ -1,10 +1,5 @@
 """The migrations lead to the tables, once, however many processes apply them."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -12,20 +7,6 @@ from sqlalchemy import inspect, text
 
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
 from daemon.adapters.tables import metadata
-from tests.databases import Postgres
-
-MIGRATE = "import sys; from daemon.adapters.store import *; migrate(make_engine(sys.argv[1]))"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database that nobody has migrated."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'new' / 'novabatch.db'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        with Postgres(server.url, "template0").database() as url:
-            yield url
 
 
 def test_the_migrations_make_the_tables_as_declared(store: SqlStore) -> None:
@@ -57,16 +38,6 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
     migrate(engine)
     assert schema_is_current(engine)
     migrate(engine)
-    assert schema_is_current(engine)
-    engine.dispose()
-
-
-def test_processes_that_migrate_at_the_same_moment_all_succeed(empty_url: str) -> None:
-    command = [sys.executable, "-c", MIGRATE, empty_url]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
-    told = [process.communicate(timeout=60)[1].decode() for process in started]
-    assert [process.returncode for process in started] == [0, 0, 0], told
-    engine = make_engine(empty_url)
     assert schema_is_current(engine)
     engine.dispose()
 

@@ -52,7 +52,7 @@ class Batches:
         }
         with self.database.write() as connection:
             new = insert(connection, batches).values(values).on_conflict_do_nothing()
-            return bool(connection.execute(new).rowcount)
+            return connection.execute(new.returning(batches.c.batch_id)).first() is not None
 
     def batch(self, batch_id: str) -> Batch | None:
         """Return one batch."""

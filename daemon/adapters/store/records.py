@@ -53,7 +53,7 @@ class Records:
             if rows:
                 connection.execute(_SAVE, rows)
 
-    def close(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
+    def close_records(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give this outcome to every record of the chunk that has none, or one that only waits to be read."""
         open_ = or_(records.c.outcome.is_(None), record_unread)
         close = update(records).where(records.c.chunk_id == held.id, open_)

@@ -1,0 +1,156 @@
+"""What the reconciler asks: rows that should move and that nobody moves."""
+
+import pytest
+
+from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.rows import Leased, Waiting
+from daemon.adapters.store import SqlStore
+from daemon.adapters.tables import findings
+from tests.contracts.planting import (
+    GONE,
+    MODEL,
+    NOW,
+    SLOTS,
+    after,
+    claim,
+    end_job,
+    hold_batch,
+    hold_chunk,
+    new_batch,
+    new_chunk,
+    new_file,
+    plant,
+    stage,
+    submit,
+)
+
+
+def test_nothing_waits_in_an_empty_store(store: SqlStore) -> None:
+    assert store.waiting(NOW, 10) == Waiting()
+    assert store.models() == []
+    assert store.open_jobs() == []
+
+
+def test_a_plan_that_nobody_continues_is_named(store: SqlStore) -> None:
+    batch = new_batch()
+    store.accept(batch)
+    assert store.waiting(NOW, 10).plans == (batch.batch_id,)
+    hold_batch(store, batch.batch_id)
+    assert store.waiting(NOW, 10) == Waiting()
+
+
+def test_planned_chunks_that_wait_for_room_are_not_named(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    assert store.waiting(NOW, 10) == Waiting()
+    stage(store, chunk_id)
+    assert store.waiting(NOW, 10) == Waiting()
+
+
+def test_a_chunk_left_half_way_is_named(store: SqlStore) -> None:
+    prepared, let_go, claimed, held = plant(store, chunks=4)
+    store.open_staging(hold_chunk(store, prepared, GONE), SLOTS, 20, NOW)
+    lease = hold_chunk(store, let_go)
+    store.open_staging(lease, SLOTS, 20, NOW)
+    store.release(lease)
+    stage(store, claimed)
+    store.release(claim(store, claimed))
+    store.open_staging(hold_chunk(store, held), SLOTS, 20, NOW)
+    assert store.waiting(NOW, 10).submits == (prepared, let_go, claimed)
+    assert store.waiting(NOW, 2).submits == (prepared, let_go)
+
+
+def test_a_row_that_rests_is_named_when_it_has_rested(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    held = hold_chunk(store, chunk_id)
+    assert store.failed(held, "prepare", "throttled", NOW) == 1
+    store.release(held)
+    assert store.waiting(NOW, 10).submits == ()
+    assert store.waiting(after(seconds=30), 10).submits == (chunk_id,)
+
+
+@pytest.mark.parametrize(("times", "seconds"), [(1, 30), (2, 60), (5, 480), (8, 3600), (40, 3600)])
+def test_failures_are_counted_by_kind_and_rest_longer_each_time(
+    sqlite_store: SqlStore, times: int, seconds: int
+) -> None:
+    [chunk_id] = plant(sqlite_store)
+    held = hold_chunk(sqlite_store, chunk_id)
+    sqlite_store.failed(held, "fetch", "first", NOW)
+    counts = [sqlite_store.failed(held, "prepare", "why", NOW) for _ in range(times)]
+    sqlite_store.release(held)
+    assert counts == list(range(1, times + 1))
+    chunk = sqlite_store.chunk(chunk_id)
+    assert chunk is not None
+    assert (chunk.failures, chunk.last_error) == ({"fetch": 1, "prepare": times}, "why")
+    assert sqlite_store.waiting(after(seconds=seconds - 1), 10).submits == ()
+    assert sqlite_store.waiting(after(seconds=seconds), 10).submits == (chunk_id,)
+
+
+def test_a_batch_rests_too(store: SqlStore) -> None:
+    batch = new_batch()
+    store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    assert store.failed(held, "plan", "throttled", NOW) == 1
+    store.release(held)
+    assert store.waiting(NOW, 10).plans == ()
+    assert store.waiting(after(minutes=1), 10).plans == (batch.batch_id,)
+
+
+def test_a_chunk_of_a_cancelled_batch_is_named_once_nobody_holds_it(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    held = hold_chunk(store, chunk_id)
+    store.cancel(chunk_id.partition("-")[0], "on request", NOW)
+    assert store.waiting(NOW, 10).submits == ()
+    store.release(held)
+    assert store.waiting(NOW, 10).submits == (chunk_id,)
+
+
+def test_a_chunk_is_named_for_reading_then_settling_then_cleaning(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    batch_id = chunk_id.partition("-")[0]
+    submit(store, chunk_id)
+    assert store.waiting(NOW, 10) == Waiting()
+    end_job(store, chunk_id)
+    assert store.waiting(NOW, 10) == Waiting(ingests=(chunk_id,))
+    held = hold_chunk(store, chunk_id)
+    assert store.waiting(NOW, 10) == Waiting()
+    store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
+    store.release(held)
+    assert store.waiting(NOW, 10) == Waiting(settles=(batch_id,), cleanups=(chunk_id,))
+    settling = hold_batch(store, batch_id)
+    store.finish_batch(settling, BatchState.COMPLETED, "", NOW)
+    assert store.waiting(NOW, 10) == Waiting(cleanups=(chunk_id,))
+    store.cleaned(hold_chunk(store, chunk_id), 3, 100, NOW)
+    assert store.waiting(NOW, 10) == Waiting()
+
+
+def test_chunks_of_an_unfinished_plan_are_left_alone(store: SqlStore) -> None:
+    batch = new_batch()
+    store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    store.plan_files(held, [new_file(0)], {})
+    chunk = new_chunk(batch, 0, [0])
+    store.plan_chunks(held, [chunk], {})
+    assert store.take(Leased.CHUNK, chunk.chunk_id, GONE) is not None
+    assert store.waiting(NOW, 10) == Waiting()
+
+
+def test_models_are_named_once_for_each_base_model_while_chunks_are_on_their_way(store: SqlStore) -> None:
+    plant(store, "a", chunks=2)
+    plant(store, "b", model="global.amazon.nova-2-lite-v1:0")
+    [other] = plant(store, "c", model="us.amazon.nova-lite-v1:0")
+    assert list(store.models()) == ["global.amazon.nova-2-lite-v1:0", "us.amazon.nova-lite-v1:0"]
+    store.end_chunk(hold_chunk(store, other), ChunkState.FAILED, "", NOW)
+    assert len(store.models()) == 1
+    assert store.streak(MODEL) == 0
+
+
+def test_the_same_finding_again_only_refreshes_it(store: SqlStore) -> None:
+    store.find("cleanup_failing", "b1-000", "2 objects stayed", NOW)
+    store.find("cleanup_failing", "b1-000", "1 object stayed", after(hours=1))
+    store.find("cleanup_failing", "b2-000", "1 object stayed", NOW)
+    with store.database.read() as connection:
+        found = connection.execute(findings.select().order_by(findings.c.subject)).all()
+    assert [(row.subject, row.detail, row.first_seen, row.last_seen) for row in found] == [
+        ("b1-000", "1 object stayed", NOW, after(hours=1)),
+        ("b2-000", "1 object stayed", NOW, NOW),
+    ]
