@@ -1,4 +1,4 @@
-"""Fixtures that speak to AWS: the local one as a process of its own, and clients for any endpoint."""
+"""The local AWS as a fixture for single tests, and the product's clients for any endpoint."""
 
 import os
 from collections.abc import Iterator
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.adapters.aws import make_client
-from deploy.local.processes import Server, start_server, stop
+from deploy.local.processes import Server
 from deploy.local.stack import environment
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_s3 import S3Client
+
+pytest_plugins = ["tests.contracts.local_aws_fixtures"]
 
 # What a developer's machine may hold must not reach a test.
 OWN_CONFIGURATION = {
@@ -44,17 +46,9 @@ def _led_to(url: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The local AWS, one for each test process; tests take buckets and names of their own in it."""
-    server = start_server(tmp_path_factory.mktemp("aws"))
-    yield server
-    stop([server.child])
-
-
 @pytest.fixture
-def aws(local_aws: Server) -> Iterator[Server]:
-    """The local AWS, emptied, without faults and with its first settings."""
-    local_aws.control.reset()
-    yield local_aws
-    local_aws.control.clear_faults()
+def fresh_aws(emulator_server: Server) -> Iterator[Server]:
+    """The local AWS, emptied, without faults and with its first settings; left so for the next test."""
+    emulator_server.control.reset()
+    yield emulator_server
+    emulator_server.control.reset()

@@ -128,10 +128,10 @@ def test_a_denied_create_repeats_what_aws_says_of_the_permission() -> None:
     assert caught.value.code == "AccessDeniedException"
 
 
-def test_a_job_whose_creation_was_not_answered_is_found_and_created_no_second_time(aws: Server) -> None:
+def test_a_job_whose_creation_was_not_answered_is_found_and_created_no_second_time(fresh_aws: Server) -> None:
     lost = {"service": "bedrock", "operation": "CreateModelInvocationJob", "lost_answer": True, "count": 1}
-    aws.control.add_faults(calls=[lost])
-    client = bedrock_client(aws.url)
+    fresh_aws.control.add_faults(calls=[lost])
+    client = bedrock_client(fresh_aws.url)
     jobs = BedrockJobs(client, "novabatch", AT_ONCE)
     with pytest.raises(PassingFault) as caught:
         jobs.create(REQUEST)
@@ -139,7 +139,7 @@ def test_a_job_whose_creation_was_not_answered_is_found_and_created_no_second_ti
     found = jobs.find(REQUEST.name, REQUEST.token)
     assert found is not None
     assert jobs.create(REQUEST) == found.arn
-    assert len(aws.control.jobs()) == 1
+    assert len(fresh_aws.control.jobs()) == 1
     client.close()
 
 

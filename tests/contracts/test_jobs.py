@@ -20,7 +20,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[JobsBench]:
     if request.param == "fake":
         yield FakeJobsBench()
     else:
-        yield from open_bedrock(request.getfixturevalue("aws"))
+        yield from open_bedrock(request.getfixturevalue("fresh_aws"))
 
 
 def job(name: str = "novabatch-a1b2c3-000-0f0f0f", model: str = "us.amazon.nova-2-lite-v1:0") -> JobRequest:

@@ -30,7 +30,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[ObjectsBench]:
     if request.param == "fake":
         yield FakeObjectsBench()
     else:
-        yield from open_s3(request.getfixturevalue("aws"))
+        yield from open_s3(request.getfixturevalue("fresh_aws"))
 
 
 def copy_of(key: str, etag: str = "", to: str = "copies/1", bucket: str = BUCKET) -> Copy:

@@ -138,11 +138,29 @@ def test_copies_are_made_side_by_side() -> None:
 
 
 def test_a_denied_measure_says_what_else_it_may_mean() -> None:
-    with s3(always(Reply(403))) as (objects, _):
+    with s3(in_turn(Reply(403), failed("AccessDenied", 403))) as (objects, _):
         (fault,) = objects.heads([("media", "k")])
     assert isinstance(fault, Denied)
+    assert fault.code == "AccessDenied"
     assert "s3:ListBucket" in fault.message
     assert "s3://media/k" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "kind"),
+    [
+        (400, failed("ExpiredToken", 400), PassingFault),
+        (403, failed("RequestTimeTooSkewed", 403), PassingFault),
+        (400, failed("InvalidRequest", 400), Rejected),
+        (403, Reply(200, b"x"), Denied),
+    ],
+)
+def test_a_measure_refused_without_a_word_is_asked_for_the_reason(
+    status: int, told: Reply, kind: type[Fault]
+) -> None:
+    with s3(lambda request: Reply(status) if request.method == "HEAD" else told) as (objects, _):
+        (fault,) = objects.heads([("media", "k")])
+    assert type(fault) is kind
 
 
 def test_an_archived_object_that_was_restored_can_be_read() -> None:

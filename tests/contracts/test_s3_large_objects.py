@@ -14,8 +14,8 @@ PIECE = os.urandom(PART_BYTES // 3)
 
 
 @pytest.fixture
-def bench(aws: Server) -> Iterator[S3Bench]:
-    yield from open_s3(aws)
+def bench(fresh_aws: Server) -> Iterator[S3Bench]:
+    yield from open_s3(fresh_aws)
 
 
 def write(bench: S3Bench, pieces: int, *, if_absent: bool = False) -> None:
@@ -57,24 +57,24 @@ def test_nothing_stays_of_a_large_object_whose_writing_failed(bench: S3Bench) ->
     assert open_uploads(bench) == 0
 
 
-def test_a_part_that_was_not_taken_is_sent_again(bench: S3Bench, aws: Server) -> None:
-    aws.control.add_faults(
+def test_a_part_that_was_not_taken_is_sent_again(bench: S3Bench, fresh_aws: Server) -> None:
+    fresh_aws.control.add_faults(
         calls=[{"service": "s3", "operation": "UploadPart", "code": "SlowDown", "status": 503, "count": 2}]
     )
     write(bench, 8)
     assert bench.read("big") == PIECE * 8
 
 
-def test_an_upload_whose_end_was_not_answered_is_whole(bench: S3Bench, aws: Server) -> None:
-    aws.control.add_faults(
+def test_an_upload_whose_end_was_not_answered_is_whole(bench: S3Bench, fresh_aws: Server) -> None:
+    fresh_aws.control.add_faults(
         calls=[{"service": "s3", "operation": "CompleteMultipartUpload", "lost_answer": True, "count": 1}]
     )
     write(bench, 8, if_absent=True)
     assert bench.read("big") == PIECE * 8
 
 
-def test_an_upload_that_cannot_end_is_a_fault_and_leaves_nothing(bench: S3Bench, aws: Server) -> None:
-    aws.control.add_faults(
+def test_an_upload_that_cannot_end_is_a_fault_and_leaves_nothing(bench: S3Bench, fresh_aws: Server) -> None:
+    fresh_aws.control.add_faults(
         calls=[{"service": "s3", "operation": "CompleteMultipartUpload", "code": "InternalError"}]
     )
     with pytest.raises(PassingFault):

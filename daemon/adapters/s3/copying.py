@@ -34,12 +34,27 @@ def head(client: "S3Client", bucket: str, key: str) -> ObjectInfo:
     try:
         with faults_of("HeadObject", f"s3://{bucket}/{key}"):
             answer = client.head_object(Bucket=bucket, Key=key)
-    except faults.Denied as fault:
-        raise faults.Denied(f"{fault.message}. {_DENIED_OR_MISSING}", fault.code) from fault
+    except (faults.Denied, faults.Rejected) as fault:
+        raise _explained(client, bucket, key, fault) from fault
     # A restored copy can be read like any object until it expires (AWS: HeadObject, x-amz-restore).
     restored = 'ongoing-request="false"' in answer.get("Restore", "")
     storage_class = "STANDARD" if restored else answer.get("StorageClass", "STANDARD")
     return ObjectInfo(key, answer["ContentLength"], unquoted(answer["ETag"]), storage_class)
+
+
+def _explained(client: "S3Client", bucket: str, key: str, fault: faults.Fault) -> faults.Fault:
+    """Ask for the object itself to hear why: the answer to a HEAD has no body, hence no error code.
+
+    An expired token (400) and a clock gone wrong (403) would pass for faults of the file.
+    """
+    try:
+        with faults_of("GetObject", f"s3://{bucket}/{key}"):
+            client.get_object(Bucket=bucket, Key=key)["Body"].close()
+    except faults.Denied as denied:
+        return faults.Denied(f"{denied.message}. {_DENIED_OR_MISSING}", denied.code)
+    except faults.Fault as told:
+        return told
+    return fault
 
 
 # AWS: HeadObject, permissions.

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # S3 may answer SlowDown for a while when a prefix grows beyond 3,500 writes a second
-# (AWS: optimizing Amazon S3 performance): ten tries wait for about 40 seconds.
-PATIENT = Backoff(tries=10)
+# (AWS: optimizing Amazon S3 performance). These tries last about 40 seconds; the waits stay short because a
+# long one outlasts the others' work and leaves the rate that S3 allows unused.
+PATIENT = Backoff(tries=28, longest=2.0)
 BRIEF = Backoff(tries=5)
 
 
