@@ -7,22 +7,20 @@ from typing import Any
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import NewBatch
-from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.core.world import Done, Outcome, Policy, Refuse, World, done
 from consumers.endings import stamp
 from schemas.analyses import NAMES, parts_of
 from schemas.events import Event, EventName
 from schemas.facts import BatchAccepted
 from schemas.kinds import Kind
 from schemas.messages import PlanBatch, SubmitBatch
-from schemas.models import Model
+from schemas.models import ModelTable
 
 
 def submit_batch(message: SubmitBatch, world: World) -> Outcome:
     """Store the request under its request_id and have it planned."""
     model = world.models.find(message.model)
-    problem = (
-        _model_problem(message, model, world) or _places_problem(message, world) or _types_problem(message)
-    )
+    problem = problem_of(message, world.models, world.policy)
     if problem is not None or model is None:
         return _refuse(message, problem or ("unknown_model", ""), world)
     request = canonical(message, model.id, message.bucket or world.policy.bucket)
@@ -79,9 +77,15 @@ def _differing_files(before: Mapping[str, Any], after: Mapping[str, Any], limit:
 Problem = tuple[str, str]
 
 
-def _model_problem(message: SubmitBatch, model: Model | None, world: World) -> Problem | None:
+def problem_of(message: SubmitBatch, models: ModelTable, policy: Policy) -> Problem | None:
+    """Say why a request can never work (a code and a sentence), as far as it tells by itself."""
+    return _model_problem(message, models) or _places_problem(message, policy) or _types_problem(message)
+
+
+def _model_problem(message: SubmitBatch, models: ModelTable) -> Problem | None:
+    model = models.find(message.model)
     if model is None:
-        known = ", ".join(world.models.names())
+        known = ", ".join(models.names())
         return "unknown_model", f'Field "model": {message.model!r} is not in the model table. Known: {known}.'
     limit, asked = model.max_output_tokens, message.options.max_tokens
     if asked is not None and asked > limit:
@@ -92,7 +96,7 @@ def _model_problem(message: SubmitBatch, model: Model | None, world: World) -> P
     return None
 
 
-def _places_problem(message: SubmitBatch, world: World) -> Problem | None:
+def _places_problem(message: SubmitBatch, policy: Policy) -> Problem | None:
     buckets = [("bucket", message.bucket)]
     buckets += [(f"files[{n}].bucket", file.bucket) for n, file in enumerate(message.files)]
     if message.files_from is not None and message.files_from.list is not None:
@@ -100,7 +104,7 @@ def _places_problem(message: SubmitBatch, world: World) -> Problem | None:
             buckets.append(("files_from.list", layout.parse_s3_uri(message.files_from.list).bucket))
         except ValueError:
             return "invalid_message", 'Field "files_from.list": not an S3 URI. Write s3://bucket/key.jsonl.'
-    allowed = world.policy.allowed_buckets
+    allowed = policy.allowed_buckets
     for field, bucket in buckets:
         if bucket is not None and bucket not in allowed:
             return "forbidden_bucket", (
