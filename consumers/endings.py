@@ -28,13 +28,13 @@ def end_chunk(chunk: Chunk, held: Held, state: ChunkState, reason: str, world: W
 
 def fail_chunk(chunk: Chunk, held: Held, code: str, reason: str, world: World) -> tuple[Fact, ...]:
     """Give every record of a chunk without output the outcome MISSING with ``code``, then fail the chunk."""
-    world.store.close(held, Outcome.MISSING, code, reason, world.now)
+    world.store.close_records(held, Outcome.MISSING, code, reason, world.now)
     return end_chunk(chunk, held, ChunkState.FAILED, reason, world)
 
 
 def cancel_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     """End a chunk of a cancelled batch that has no job."""
-    world.store.close(held, Outcome.CANCELLED, "CANCELLED", "The batch was cancelled.", world.now)
+    world.store.close_records(held, Outcome.CANCELLED, "CANCELLED", "The batch was cancelled.", world.now)
     return end_chunk(chunk, held, ChunkState.CANCELLED, "the batch was cancelled", world)
 
 

@@ -107,9 +107,8 @@ def choose(
     if model.paused or _is_blocked(model, now):
         return ()
     first = list(islice(in_order(ready, in_use, now), max(0, slots - model.jobs_open)))
-    at_work = {batch: in_use.get(batch, 0) + staged_of.get(batch, 0) for batch in {*in_use, *staged_of}}
     then: list[Candidate] = []
-    for each in in_order(planned, at_work, now):
+    for each in in_order(planned, at_work(in_use, staged_of), now):
         rank = rank_of(each.priority, each.created_at, now)
         taken = ModelView(jobs_open=model.jobs_open, staged=(*model.staged, *(rank for _ in then)))
         if not _has_place(rank, taken, slots, stage_ahead):
@@ -117,6 +116,11 @@ def choose(
         then.append(each)
     chosen = tuple(each.chunk_id for each in (*first, *then))
     return chosen[:1] if model.blocked_until is not None else chosen
+
+
+def at_work(in_use: Mapping[str, int], staged_of: Mapping[str, int]) -> dict[str, int]:
+    """Add up what each batch has at work: open jobs and staged chunks."""
+    return {batch: in_use.get(batch, 0) + staged_of.get(batch, 0) for batch in {*in_use, *staged_of}}
 
 
 def in_order(waiting: Iterable[Candidate], in_use: Mapping[str, int], now: datetime) -> Iterator[Candidate]:

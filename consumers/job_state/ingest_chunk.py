@@ -48,7 +48,7 @@ def _ingest(chunk: Chunk, held: Held, world: World) -> Outcome:
     if not found:
         reason = (chunk.job.message if chunk.job else "") or f"the job ended {_status(chunk)} without output"
         return _ended(fail_chunk(chunk, held, _missing_code(chunk), reason, world), chunk, world)
-    world.store.close(held, RecordOutcome.MISSING, _missing_code(chunk), NO_LINE, world.now)
+    world.store.close_records(held, RecordOutcome.MISSING, _missing_code(chunk), NO_LINE, world.now)
     write_part(chunk, world)
     return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), chunk, world)
 

@@ -6,19 +6,24 @@ from consumers.core.rows import Batch, BatchCount, FailedRecord, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.job_state.report import finished_event, write_report
 from consumers.resubmission import gather, resubmit
+from consumers.wake import next_chunks
 from schemas.facts import BatchEnded
 from schemas.messages import SettleBatch
 
 
 def settle_batch(message: SettleBatch, world: World) -> Outcome:
-    """Look at a batch after a chunk of it is through; only the last one finds something to do."""
+    """Look at a batch after a chunk of it is through; only the last one finds something to do.
+
+    A batch that is not through may be so by a round this very message added before its run was cut
+    short: the chunks of that round are woken again.
+    """
     batch = world.store.batch(message.batch_id)
     if batch is None:
         return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
     if batch.state in BATCH_ENDS:
         return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
     if not _all_through(batch, world.store.count(batch.batch_id)):
-        return Done()
+        return done(then=next_chunks(batch.model, world) if batch.round else ())
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()

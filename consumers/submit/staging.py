@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from consumers.core import layout
 from consumers.core.faults import Archived, Changed, Fault, Missing, PassingFault, Rejected
@@ -11,7 +12,6 @@ from consumers.core.rows import Chunk, ChunkFile, Held, Refusal
 from consumers.core.world import Copy, World
 from schemas.analyses import analysis
 from schemas.facts import ChunkMoved, Fact, FilesCopied
-from schemas.inference import Inference
 
 REFUSALS: Mapping[type[Fault], str] = {
     Missing: "not_found",
@@ -22,7 +22,7 @@ REFUSALS: Mapping[type[Fault], str] = {
 
 
 def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
-    """Fill the chunk's folder and make it READY; resumes by the listing of what is there.
+    """Fill the chunk's folder and make it READY, if a file is left; resumes by the listing of what is there.
 
     Files that cannot be copied are REFUSED with their reason. Raises PassingFault or Denied when the
     chunk could not be completed; what was copied stays.
@@ -34,10 +34,10 @@ def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     if refusals:
         world.store.refuse_files(held, refusals)
         files = world.store.chunk_files(chunk.chunk_id)
-    _check(chunk, files, world)
-    padding = _write_manifest(chunk, files, world) if files else 0
-    size = sum(file.size_bytes for file in files)
-    world.store.staged(held, padding, size, world.now)
+    if files:
+        _check(chunk, files, world)
+        padding = _write_manifest(chunk, files, world)
+        world.store.staged(held, padding, sum(file.size_bytes for file in files), world.now)
     return _facts(chunk, absent, refusals, len(files))
 
 
@@ -106,11 +106,7 @@ def _lines(chunk: Chunk, file: ChunkFile, bucket: str) -> Iterator[bytes]:
         asked = analysis(record.analysis_type, media.kind)
         if asked is None:
             raise Rejected(f"analysis type {record.analysis_type} left the registry")
-        inference = Inference(
-            record.max_tokens,
-            options.temperature if options.temperature is not None else asked.inference.temperature,
-            options.top_p if options.top_p is not None else asked.inference.top_p,
-        )
+        inference = replace(asked.inference_for(options), max_tokens=record.max_tokens)
         record_id = layout.record_id(file.file_id, record.analysis_type)
         yield record_line(record_id, uri, media, asked.prompt(options, context), inference)
 

@@ -13,7 +13,10 @@ Line = dict[str, Any]
 Answer = Callable[[str], Line | None]
 
 TEXTS = {
-    "combined": {"summary": {"text": "A pool with a waterfall.", "depth": "standard", "language": "en"}},
+    "combined": {
+        "summary": {"text": "A pool with a waterfall.", "depth": "standard", "language": "en"},
+        "description": {"description": {"overview": "A pool.", "detailed": "A pool with a waterfall."}},
+    },
     "summary": {"text": "A pool with a waterfall.", "depth": "standard", "language": "en"},
     "chapters": {"chapters": [{"index": 1, "title": "The pool", "start_time": "00:00", "end_time": "00:10"}]},
 }

@@ -84,10 +84,10 @@ class Simulation:
             files.append({"file_id": number, "s3_key": key})
         return files
 
-    def submit(self, files: list[dict[str, Any]], request_id: str = "r", **more: Any) -> str:
+    def submit(self, files: list[dict[str, Any]] | None, request_id: str = "r", **more: Any) -> str:
         """Post a request and let everything happen that can; returns the batch id."""
         fields = {"request_id": request_id, "model": "nova-2-lite", "files": files, **more}
-        fields = {name: value for name, value in fields.items() if value is not ...}
+        fields = {name: value for name, value in fields.items() if value is not None}
         self.post(SubmitBatch.model_validate(fields))
         self.run()
         return layout.batch_id(request_id)

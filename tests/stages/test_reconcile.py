@@ -8,7 +8,7 @@ from consumers.core.lifecycle import BatchState, JobStatus
 from consumers.core.rows import Leased
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, Reconcile, SubmitBatch
-from tests.databases import make_sqlite_store
+from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
 
 
@@ -53,14 +53,13 @@ def test_only_one_pass_is_made_at_a_time(sim: Simulation) -> None:
     assert len(sim.jobs.calls.log) == before
 
 
-def test_a_message_lost_at_any_step_is_made_up_for(sim: Simulation) -> None:
+def test_a_message_lost_at_any_step_is_made_up_for(sim: Simulation, simulate: NewSimulation) -> None:
     """Every message is dropped once, one after another, in otherwise equal runs."""
     sim.submit(sim.media(2))
     sim.finish_all()
     total = sim.handled
-    for lost in range(1, total):
-        store = make_sqlite_store(None)
-        run = Simulation(store, min_records=2)
+    for lost in range(2, total):
+        run = simulate()
         run.drop = lost
         batch_id = run.submit(run.media(2))
         for _ in range(6):
@@ -69,7 +68,6 @@ def test_a_message_lost_at_any_step_is_made_up_for(sim: Simulation) -> None:
             reconcile(run)
         assert run.batch(batch_id).state is BatchState.COMPLETED, f"message {lost} was lost"
         assert len(run.jobs.created) == 1
-        store.close()
 
 
 def test_a_plan_nobody_continues_is_taken_up(sim: Simulation) -> None:
@@ -83,9 +81,10 @@ def test_a_plan_nobody_continues_is_taken_up(sim: Simulation) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(data: st.DataObject) -> None:
-    store = make_sqlite_store(None)
-    sim = Simulation(store, min_records=1, events_arrive=False)
+def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(
+    simulate: NewSimulation, data: st.DataObject
+) -> None:
+    sim = simulate(min_records=1, events_arrive=False)
     sim.small_chunks(1)
     batch_id = sim.submit(sim.media(2))
     arns = list(sim.jobs.reports)
@@ -98,4 +97,3 @@ def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(data: st.Data
         sim.run()
     assert sim.batch(batch_id).state is BatchState.COMPLETED
     assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
-    store.close()

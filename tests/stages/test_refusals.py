@@ -10,8 +10,8 @@ from tests.stages.simulation import Simulation
 
 
 def refusal(sim: Simulation, **request: Any) -> tuple[str, str]:
-    """Submit a request that is refused; returns code and reason, after checking that the sender heard them."""
-    sim.submit(sim.media(1), **request)
+    """Submit a request that is refused; returns code and reason, as the sender heard them too."""
+    sim.submit(None if "files_from" in request else sim.media(1), **request)
     (_, refused) = sim.dead[-1]
     event = sim.sent[-1]
     assert event.name.value == "Batch Refused"
@@ -27,8 +27,8 @@ def refusal(sim: Simulation, **request: Any) -> tuple[str, str]:
         ({"analysis_types": ["poetry"]}, "unknown_analysis_type", ["poetry", "summary"]),
         ({"analysis_types": ["combined", "summary"]}, "invalid_message", ["combined", "summary"]),
         ({"options": {"max_tokens": 70_000}}, "invalid_message", ["70000", "65535"]),
-        ({"files": ..., "files_from": {"list": "nowhere"}}, "invalid_message", ["files_from.list"]),
-        ({"files": ..., "files_from": {"list": "s3://others/a.jsonl"}}, "forbidden_bucket", ["others"]),
+        ({"files_from": {"list": "nowhere"}}, "invalid_message", ["files_from.list"]),
+        ({"files_from": {"list": "s3://others/a.jsonl"}}, "forbidden_bucket", ["others"]),
     ],
 )
 def test_a_request_that_can_never_work_is_refused_with_code_reason_and_event(
@@ -122,11 +122,12 @@ def test_a_batch_of_which_nothing_is_left_fails_with_its_reason(sim: Simulation)
 
 def test_a_source_that_vanished_after_the_plan_is_refused_at_copying(sim: Simulation) -> None:
     files = sim.media(3)
-    sim.on_call = lambda call: (
-        sim.objects.buckets["media"].pop(files[0]["s3_key"], None) and None
-        if call.startswith("objects.writer") and "plan.jsonl" in call
-        else None
-    )
+
+    def vanish(call: str) -> None:
+        if call.startswith("objects.writer") and "plan.jsonl" in call:
+            sim.objects.buckets["media"].pop(files[0]["s3_key"], None)
+
+    sim.on_call = vanish
     batch_id = sim.submit(files)
     sim.finish_all()
     told = {line["file_id"]: line["outcome"] for line in sim.results(batch_id)}

@@ -7,8 +7,8 @@ import pytest
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState
 from schemas.messages import Reconcile
-from tests.databases import make_sqlite_store
 from tests.stages.bedrock_answers import error
+from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Crash, Simulation
 
 LEASE_THAT_RUNS_OUT_AT_ONCE = -1
@@ -35,16 +35,14 @@ def what_came_of_it(sim: Simulation, batch_id: str) -> object:
     )
 
 
-def undisturbed() -> tuple[object, int, int]:
+def undisturbed(simulate: NewSimulation) -> tuple[object, int, int]:
     """Run the scenario in peace; returns what came of it and how many calls and messages it took."""
-    store = make_sqlite_store(None)
-    sim = Simulation(store, min_records=2)
+    sim = simulate()
     calls: list[str] = []
     sim.on_call = calls.append
     batch_id = scenario(sim)
     sim.finish_all()
     result = what_came_of_it(sim, batch_id)
-    store.close()
     return result, len(calls), sim.handled
 
 
@@ -63,25 +61,26 @@ def strike(nth: int, how: type[BaseException]) -> tuple[Callable[[str], None], l
 
 
 @pytest.mark.parametrize("slice_", range(4))
-def test_a_crash_after_any_single_call_ends_in_the_same_rows_and_jobs(slice_: int) -> None:
-    expected, calls, _ = undisturbed()
+def test_a_crash_after_any_single_call_ends_in_the_same_rows_and_jobs(
+    simulate: NewSimulation, slice_: int
+) -> None:
+    expected, calls, _ = undisturbed(simulate)
     for nth in range(1 + slice_, calls + 1, 4):
-        store = make_sqlite_store(None)
-        sim = Simulation(store, min_records=2, lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
+        sim = simulate(lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
         sim.on_call, struck = strike(nth, Crash)
         batch_id = scenario(sim)
         sim.finish_all()
         assert what_came_of_it(sim, batch_id) == expected, f"after a crash at {struck}"
         assert not sim.dead
-        store.close()
 
 
 @pytest.mark.parametrize("slice_", range(4))
-def test_a_passing_fault_at_any_single_call_ends_in_the_same_rows_and_jobs(slice_: int) -> None:
-    expected, calls, _ = undisturbed()
+def test_a_passing_fault_at_any_single_call_ends_in_the_same_rows_and_jobs(
+    simulate: NewSimulation, slice_: int
+) -> None:
+    expected, calls, _ = undisturbed(simulate)
     for nth in range(1 + slice_, calls + 1, 4):
-        store = make_sqlite_store(None)
-        sim = Simulation(store, min_records=2)
+        sim = simulate()
         sim.on_call, struck = strike(nth, PassingFault)
         batch_id = scenario(sim)
         for _ in range(4):
@@ -90,24 +89,20 @@ def test_a_passing_fault_at_any_single_call_ends_in_the_same_rows_and_jobs(slice
             sim.post(Reconcile())
             sim.run()
         assert what_came_of_it(sim, batch_id) == expected, f"after a fault at {struck}"
-        store.close()
 
 
 @pytest.mark.parametrize("times", [2, 3])
-def test_every_message_delivered_again_changes_nothing(times: int) -> None:
-    expected, _, _ = undisturbed()
-    store = make_sqlite_store(None)
-    sim = Simulation(store, min_records=2)
+def test_every_message_delivered_again_changes_nothing(simulate: NewSimulation, times: int) -> None:
+    expected, _, _ = undisturbed(simulate)
+    sim = simulate()
     sim.deliveries = times
     batch_id = scenario(sim)
     sim.finish_all()
     assert what_came_of_it(sim, batch_id) == expected
-    store.close()
 
 
-def test_all_messages_again_after_the_end_change_nothing() -> None:
-    store = make_sqlite_store(None)
-    sim = Simulation(store, min_records=2)
+def test_all_messages_again_after_the_end_change_nothing(simulate: NewSimulation) -> None:
+    sim = simulate()
     batch_id = scenario(sim)
     sim.finish_all()
     before = what_came_of_it(sim, batch_id)
@@ -118,4 +113,3 @@ def test_all_messages_again_after_the_end_change_nothing() -> None:
     assert what_came_of_it(sim, batch_id) == before
     assert {fact.event for fact in sim.facts[facts:]} <= {"ignored"}
     assert sim.batch(batch_id).state is BatchState.COMPLETED_WITH_ERRORS
-    store.close()

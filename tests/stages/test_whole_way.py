@@ -105,7 +105,7 @@ def test_a_batch_from_a_prefix_takes_what_the_suffixes_say(sim: Simulation) -> N
     sim.objects.put("archive/a_7_720p.mov", "x")
     sim.objects.put("archive/b.mov", "y")
     sim.objects.put("archive/c.txt", "z")
-    batch_id = sim.submit([], files=..., files_from={"prefix": "archive/", "suffixes": [".mov"]})
+    batch_id = sim.submit(None, files_from={"prefix": "archive/", "suffixes": [".mov"]})
     sim.finish_all()
     ids = {line["file_id"] for line in sim.results(batch_id)}
     assert ids == {"7", layout.hashed_file_id("archive/b.mov")}
@@ -114,6 +114,6 @@ def test_a_batch_from_a_prefix_takes_what_the_suffixes_say(sim: Simulation) -> N
 def test_a_batch_from_a_list_takes_a_file_a_line(sim: Simulation) -> None:
     lines = "\n".join(json.dumps(file) for file in sim.media(3))
     sim.objects.put("lists/a.jsonl", lines)
-    batch_id = sim.submit([], files=..., files_from={"list": "s3://media/lists/a.jsonl"})
+    batch_id = sim.submit(None, files_from={"list": "s3://media/lists/a.jsonl"})
     sim.finish_all()
     assert {line["file_id"] for line in sim.results(batch_id)} == {1, 2, 3}

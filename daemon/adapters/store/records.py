@@ -24,7 +24,7 @@ _SAVE = (
         records.c.batch_id == bindparam("batch"),
         records.c.position == bindparam("at"),
         records.c.analysis_type == bindparam("type"),
-        records.c.chunk_id == bindparam("chunk"),
+        records.c.attempt == bindparam("number"),
     )
     .values(
         {name: bindparam(name) for name in _JUDGED}
@@ -43,12 +43,12 @@ class Records:
         with self.database.write() as connection:
             guard(connection, held)
             batch = batch_of(connection, held.id)
-            at = _positions(connection, batch, [record.file_id for record in records])
-            same = {"batch": batch, "chunk": held.id, "now": now}
+            keys = _keys(connection, batch, held.id, [record.file_id for record in records])
+            same = {"batch": batch, "now": now}
             rows = [
-                {**same, "at": at[record.file_id], "type": record.analysis_type, **_values(record)}
+                {**same, **key, **_values(record)}
                 for record in records
-                if record.file_id in at
+                if (key := keys.get((record.file_id, record.analysis_type))) is not None
             ]
             if rows:
                 connection.execute(_SAVE, rows)
@@ -138,14 +138,19 @@ def _values(record: JudgedRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in _JUDGED}
 
 
-def _positions(connection: Connection, batch: str, file_ids: Sequence[str]) -> dict[str, int]:
-    at: dict[str, int] = {}
+def _keys(
+    connection: Connection, batch: str, chunk_id: str, file_ids: Sequence[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read the keys of a chunk's records by file id and type: whole keys find each row by itself."""
+    keys: dict[tuple[str, str], dict[str, Any]] = {}
+    both = and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position)
+    asked = select(files.c.file_id, records.c.position, records.c.analysis_type, records.c.attempt)
     for page in pages(sorted(set(file_ids))):
-        asked = select(files.c.file_id, files.c.position).where(
-            files.c.batch_id == batch, files.c.file_id.in_(page)
-        )
-        at.update((row.file_id, row.position) for row in connection.execute(asked))
-    return at
+        mine = and_(files.c.batch_id == batch, files.c.file_id.in_(page), records.c.chunk_id == chunk_id)
+        for row in connection.execute(asked.join(records, both).where(mine)):
+            key = {"at": row.position, "type": row.analysis_type, "number": row.attempt}
+            keys[row.file_id, row.analysis_type] = key
+    return keys
 
 
 def _sent_before(connection: Connection, batch: str, chunk_id: str, positions: Sequence[int]) -> set[int]:

@@ -23,11 +23,7 @@ _RECORD = [
     if column.name not in {"batch_id", "position", "chunk_id", "raw_text", "superseded", "max_tokens"}
 ]
 _FILE = [column for column in files.c if column.name not in {"batch_id", "context", "local_path", "source"}]
-_good = or_(
-    records.c.outcome == Outcome.SUCCEEDED,
-    and_(records.c.outcome == Outcome.TRUNCATED, records.c.repaired),
-    records.c.reused_from.is_not(None),
-)
+_whole = or_(records.c.outcome == Outcome.SUCCEEDED, records.c.reused_from.is_not(None))
 
 
 class Results:
@@ -36,8 +32,8 @@ class Results:
     database: Database
 
     def failed_records(self, batch_id: str) -> Iterator[FailedRecord]:
-        """Stream the current records that are not good, in plan order, each with its past outcomes."""
-        bad = and_(record_current, records.c.outcome.is_not(None), ~_good)
+        """Stream the current records that are not whole, in plan order, each with its past outcomes."""
+        bad = and_(record_current, records.c.outcome.is_not(None), ~_whole)
         after = -1
         while True:
             with self.database.read() as connection:

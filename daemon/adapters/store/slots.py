@@ -76,13 +76,14 @@ class Slots:
             view = model_view(connection, _read_model(connection, base), now)
             if view.paused or (view.blocked_until and now < view.blocked_until):
                 return ()
+            in_use, staged_of = jobs_by_batch(connection, base), staged_by_batch(connection, base)
             room = stage_ahead + slots
             return gate.choose(
-                waiting(connection, base, ChunkState.READY, room, now),
-                waiting(connection, base, ChunkState.PLANNED, room, now),
+                waiting(connection, base, ChunkState.READY, in_use, room, now),
+                waiting(connection, base, ChunkState.PLANNED, gate.at_work(in_use, staged_of), room, now),
                 view,
-                jobs_by_batch(connection, base),
-                staged_by_batch(connection, base),
+                in_use,
+                staged_of,
                 slots=slots,
                 stage_ahead=stage_ahead,
                 now=now,

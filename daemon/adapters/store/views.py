@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
@@ -15,6 +15,13 @@ from daemon.adapters.store.leases import is_held
 from daemon.adapters.tables import batches, chunk_starts, chunks, job_open, jobs, state_in
 
 STAGED = (ChunkState.PREPARING, ChunkState.READY)
+_CANDIDATE = (
+    chunks.c.chunk_id,
+    chunks.c.batch_id,
+    chunks.c.priority,
+    chunks.c.created_at,
+    chunks.c.number,
+)
 has_job = exists().where(jobs.c.chunk_id == chunks.c.chunk_id)
 
 
@@ -92,36 +99,59 @@ def staged_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
 
 
 def waiting(
-    connection: Connection, base: str, state: ChunkState, each: int, now: datetime
+    connection: Connection, base: str, state: ChunkState, in_use: Mapping[str, int], room: int, now: datetime
 ) -> list[Candidate]:
-    """Read the first chunks of every batch that nobody holds and that do not rest."""
-    place = func.row_number().over(
-        partition_by=chunks.c.batch_id, order_by=[chunks.c.created_at, chunks.c.number]
+    """Read the first chunks that nobody holds and that do not rest, of the batches that come first.
+
+    Where there is room for some chunks, no batch behind as many others can get any of it.
+    """
+    found: list[Candidate] = []
+    batches_left = room
+    for head in gate.in_order(_heads(connection, base, state), in_use, now):
+        if not batches_left:
+            break
+        rows = connection.execute(_free(base, state, head.batch_id, room, now)).all()
+        found += [_candidate(row) for row in rows]
+        batches_left -= bool(rows)
+    return found
+
+
+def _heads(connection: Connection, base: str, state: ChunkState) -> list[Candidate]:
+    """Read the first chunk of each batch that may go on; the index alone answers for all the others."""
+    first = (
+        select(chunks.c.batch_id, func.min(chunks.c.number).label("number"))
+        .where(chunks.c.base_model == base, chunk_starts, state_in(chunks, [state]))
+        .group_by(chunks.c.batch_id)
+        .subquery()
     )
-    found = (
-        select(
-            chunks.c.chunk_id,
-            chunks.c.batch_id,
-            chunks.c.priority,
-            chunks.c.created_at,
-            chunks.c.number,
-            place.label("place"),
-        )
+    asked = (
+        select(*_CANDIDATE)
+        .join(first, and_(first.c.batch_id == chunks.c.batch_id, first.c.number == chunks.c.number))
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
+        .where(batches.c.state != BatchState.PLANNING, ~batches.c.cancelled)
+    )
+    return [_candidate(row) for row in connection.execute(asked)]
+
+
+def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime) -> Select[Any]:
+    return (
+        select(*_CANDIDATE)
         .where(
             chunks.c.base_model == base,
+            chunks.c.batch_id == batch_id,
             chunk_starts,
             state_in(chunks, [state]),
             ~is_held(chunks),
             or_(chunks.c.wake_after.is_(None), chunks.c.wake_after <= now),
-            batches.c.state != BatchState.PLANNING,
-            ~batches.c.cancelled,
             ~has_job,
         )
-        .subquery()
+        .order_by(chunks.c.number)
+        .limit(room)
     )
-    rows = connection.execute(select(found).where(found.c.place <= each))
-    return [Candidate(row.chunk_id, row.batch_id, row.priority, row.created_at, row.number) for row in rows]
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(row.chunk_id, row.batch_id, row.priority, row.created_at, row.number)
 
 
 def _pairs(connection: Connection, asked: Select[Any]) -> list[tuple[str, int]]:
