@@ -1,0 +1,100 @@
+"""Batches, chunks and jobs as tables of 80 columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from daemon.cli.output import cell, console, moment, show, size, table
+
+Document = Mapping[str, Any]
+CHUNKS_SHOWN = 40
+
+
+def show_overview(document: Document, resting: Sequence[Document]) -> None:
+    """Show a line for each batch, and the last errors."""
+    made = table("request_id", "state", "files>", "good/records>", "USD>", "created")
+    for batch in document["batches"]:
+        good = f"{_good(batch)}/{batch['records']['total']}"
+        row = (batch["request_id"], batch["state"], batch["files"]["total"], good, batch["cost_usd"])
+        made.add_row(*map(cell, row), moment(batch["created_at"]))
+    show(made, otherwise="No batch yet: post one with `novabatch send FILE`.")
+    if document["last_errors"]:
+        _show_errors(document["last_errors"])
+    show_resting(resting)
+
+
+def show_batch(document: Document, resting: Sequence[Document]) -> None:
+    """Show a batch and its chunks."""
+    for line in batch_lines(document):
+        click.echo(line)
+    chunks = document["chunks"]
+    made = table("chunk", "state", "files>", "records>", "bytes>", "job ended", "cleaned")
+    for chunk in chunks[:CHUNKS_SHOWN]:
+        records = f"{chunk['records']}+{chunk['padding']}" if chunk["padding"] else chunk["records"]
+        made.add_row(
+            *map(cell, (chunk["index"], chunk["state"], chunk["files"], records, size(chunk["bytes"]))),
+            moment(chunk["ended_at"]),
+            moment(chunk["cleaned_at"]),
+        )
+    if chunks:
+        show(made)
+    if len(chunks) > CHUNKS_SHOWN:
+        click.echo(f"and {len(chunks) - CHUNKS_SHOWN} chunks more: see --json")
+    for chunk in chunks:
+        if chunk["last_error"]:
+            click.echo(f"{chunk['chunk_id']}: {chunk['last_error']}")
+    show_resting(resting)
+
+
+def batch_lines(document: Document) -> list[str]:
+    """Say in a few lines where a batch stands and what it costs."""
+    records, files, tokens = document["records"], document["files"], document["tokens"]
+    told = [f"{count} {name}" for name, count in records.items() if count and name != "total"]
+    reason = f" ({document['reason']})" if document["reason"] else ""
+    unknown = "unknown"
+    return [
+        f"batch     {document['batch_id']}  request {document['request_id']}",
+        f"state     {document['state']}{reason}, revision {document['revision']}",
+        f"model     {document['model']}",
+        f"files     {files['total']}, of them refused {files['refused']}",
+        f"records   {records['total']}" + (f": {', '.join(told)}" if told else ""),
+        f"tokens    {tokens['input']} in, {tokens['output']} out",
+        f"cost      {document['cost_usd'] or unknown} USD, of it padding "
+        f"{document['cost_padding_usd'] or unknown}, superseded {document['cost_superseded_usd'] or unknown}",
+        f"          on demand it would have been {document['cost_on_demand_usd'] or unknown} USD",
+        f"times     created {moment(document['created_at'])}, finished {moment(document['finished_at'])}",
+    ]
+
+
+def show_pending(document: Document) -> None:
+    """Show the open jobs."""
+    made = table("chunk", "status", "files>", "processed>", "submitted")
+    for chunk in document["chunks"]:
+        processed = f"{cell(chunk['processed'])}/{chunk['records']}"
+        row = (chunk["chunk_id"], chunk["status"] or "not confirmed", chunk["files"])
+        made.add_row(*map(cell, row), processed, moment(chunk["submitted_at"]))
+    show(made, otherwise="No job is open.")
+
+
+def show_resting(resting: Sequence[Document]) -> None:
+    """Tell which models are paused, and which Bedrock has asked to wait."""
+    for model in resting:
+        name = "submit" if model["model"] == "*" else f"submit for {model['model']}"
+        if model["paused_at"]:
+            click.echo(f"PAUSED {name} since {moment(model['paused_at'])}: {model['paused_reason']}")
+        elif model["blocked_until"]:
+            click.echo(f"{name}: Bedrock's quota was full; tried again at {moment(model['blocked_until'])}")
+
+
+def _show_errors(errors: Sequence[Document]) -> None:
+    made = table("time", "chunk", "last errors")
+    made.columns[0].min_width = 19
+    made.columns[1].min_width = 25
+    for error in errors:
+        made.add_row(moment(error["time"]), cell(error["chunk_id"]), cell(error["message"]))
+    console().print(made)
+
+
+def _good(batch: Document) -> int:
+    return int(batch["records"]["SUCCEEDED"]) + int(batch["records"]["reused"])

@@ -1,0 +1,73 @@
+"""How the verbs write: JSON documents, lines and tables that fit 80 columns."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH = 80
+
+as_json: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
+)
+
+
+def write_json(document: object) -> None:
+    """Write one JSON document."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def console() -> "Console":
+    """Return where tables go: 80 columns unless a terminal is wider."""
+    from rich.console import Console
+
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=WIDTH, highlight=False)
+
+
+def table(*columns: str, title: str = "") -> "Table":
+    """Return a plain table; a column whose name ends with `>` is set to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for name in columns:
+        right = name.endswith(">")
+        made.add_column(name.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    return made
+
+
+def show(made: "Table", *, otherwise: str = "") -> None:
+    """Print a table, or say that there is nothing to print."""
+    if made.row_count or not otherwise:
+        console().print(made)
+    else:
+        click.echo(otherwise)
+
+
+def cell(value: object) -> str:
+    """Write a value for a table: nothing for what is unknown, and no markup of the value's own."""
+    from rich.markup import escape
+
+    return "-" if value is None else escape(str(value))
+
+
+def moment(text: str | None) -> str:
+    """Shorten a time for a table to seconds."""
+    return "-" if text is None else text[:19].replace("T", " ")
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people."""
+    amount, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"

@@ -1,0 +1,63 @@
+"""The verbs by name; what a verb needs is loaded only when it is called."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from consumers.core.faults import Fault
+
+VERBS: Mapping[str, str] = {
+    "run": "running:run",
+    "send": "sending:send",
+    "status": "reading:status",
+    "pending": "reading:pending",
+    "show": "reading:show",
+    "results": "reading:results",
+    "cancel": "sending:cancel",
+    "retry": "sending:retry",
+    "pause": "steering:pause",
+    "resume": "steering:resume",
+    "cleanup": "cleaning:cleanup",
+    "storage": "cleaning:storage",
+    "dlq": "dead_letters:dlq",
+    "doctor": "doctor:doctor",
+    "migrate": "running:migrate",
+}
+
+ADVICE = "Try again; if it stays so, `novabatch doctor` says what to do."
+
+
+class Verbs(click.Group):
+    """A group that finds its commands by name and turns faults into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which they are usually needed."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"daemon.cli.{module}"), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; what the outside could not do ends with exit code 1 and its reason."""
+        try:
+            return super().invoke(ctx)
+        except Fault as fault:
+            raise click.ClickException(f"{fault.message}\n{ADVICE}") from fault
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="novabatch", message="%(prog)s %(version)s")
+def main() -> None:
+    """Analyse media in S3 with Amazon Nova, at Bedrock's batch rate.
+
+    BATCH is a batch_id or a request_id. Exit codes: 0 the verb did it, 1 it could not, 2 wrong usage.
+    """

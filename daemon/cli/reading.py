@@ -1,0 +1,96 @@
+"""The verbs that only look: status, pending, show, results."""
+
+import sys
+from typing import Any
+
+import click
+
+from daemon.cli.access import open_access
+from daemon.cli.output import as_json, write_json
+
+SHOWN = 20
+REFUSED_SHOWN = 1000
+
+
+@click.command()
+@click.argument("batch", required=False)
+@click.option("--limit", type=click.IntRange(1), help="How many batches, newest first.")
+@as_json
+def status(batch: str | None, limit: int | None, as_json: bool) -> None:
+    """Where a batch stands, or all of them."""
+    from daemon.cli import batch_tables
+
+    with open_access() as access:
+        if batch is None:
+            document = access.views.overview(limit or (None if as_json else SHOWN))
+        else:
+            document = access.views.status(access.batch_id_of(batch)) or {}
+        resting = access.views.resting()
+    if as_json:
+        write_json(document)
+    elif batch is None:
+        batch_tables.show_overview(document, resting)
+    else:
+        batch_tables.show_batch(document, resting)
+
+
+@click.command()
+@as_json
+def pending(as_json: bool) -> None:
+    """The Bedrock jobs that are open."""
+    from daemon.cli import batch_tables
+
+    with open_access() as access:
+        document = access.views.pending()
+    if as_json:
+        write_json(document)
+    else:
+        batch_tables.show_pending(document)
+
+
+@click.command()
+@click.argument("name", metavar="BATCH|CHUNK|FILE")
+@as_json
+def show(name: str, as_json: bool) -> None:
+    """The whole history of a batch, a chunk or a file_id."""
+    from daemon.cli import history_tables
+
+    with open_access() as access:
+        document = _history(access, name)
+    if as_json:
+        write_json(document)
+    else:
+        history_tables.show_history(document)
+
+
+def _history(access: Any, name: str) -> dict[str, Any]:
+    views = access.views
+    batch_id = views.batch_id_of(name)
+    if batch_id is not None:
+        refused = views.refused_files(batch_id, REFUSED_SHOWN)
+        return {"kind": "batch", **views.status(batch_id), "refused_files": refused}
+    if (chunk := views.chunk_history(name)) is not None:
+        return {"kind": "chunk", **chunk}
+    if found := views.file_history(name):
+        return {"kind": "file", "file_id": found[0]["file_id"], "batches": found}
+    raise click.ClickException(f"{name!r} is no batch, chunk or file_id here: see `novabatch status`.")
+
+
+@click.command()
+@click.argument("batch")
+def results(batch: str) -> None:
+    """Print a batch's results as JSON Lines.
+
+    One line for each file and analysis type, as in results.jsonl.
+    """
+    import msgspec
+
+    from consumers.core.lines import lines_of
+
+    out = sys.stdout.buffer
+    with open_access() as access:
+        batch_id = access.batch_id_of(batch)
+        for row in access.store.result_rows(batch_id):
+            for line in lines_of(row):
+                out.write(msgspec.json.encode(line) + b"\n")
+    out.flush()
