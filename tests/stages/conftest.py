@@ -1,34 +1,41 @@
-"""Simulations, each over a fresh SQLite store."""
+"""Simulations, one after another over the same SQLite file, emptied for each."""
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, delete
 
 from daemon.adapters.store import SqlStore, make_engine
+from daemon.adapters.tables import metadata
 from tests.stages.simulation import Simulation
 
 NewSimulation = Callable[..., Simulation]
 
 
+@pytest.fixture(scope="session")
+def stage_engine(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all simulations of a process: its compiled statements are worth keeping."""
+    path = tmp_path_factory.mktemp("stages") / "novabatch.db"
+    shutil.copy(sqlite_template, path)
+    engine = make_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def simulate(sqlite_template: Path, tmp_path: Path) -> Iterator[NewSimulation]:
-    """Make simulations with a store of their own each."""
-    with ExitStack() as stack:
-        numbers = count()
+def simulate(stage_engine: Engine) -> NewSimulation:
+    """Make simulations; each begins with an empty store and ends the one before."""
 
-        def make(**settings: Any) -> Simulation:
-            path = tmp_path / f"store-{next(numbers)}.db"
-            shutil.copy(sqlite_template, path)
-            engine = make_engine(f"sqlite:///{path}")
-            stack.callback(engine.dispose)
-            return Simulation(SqlStore(engine), **{"min_records": 2, **settings})
+    def make(**settings: Any) -> Simulation:
+        with stage_engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+        return Simulation(SqlStore(stage_engine), **{"min_records": 2, **settings})
 
-        yield make
+    return make
 
 
 @pytest.fixture
