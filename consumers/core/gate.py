@@ -110,8 +110,7 @@ def choose(
     then: list[Candidate] = []
     for each in in_order(planned, at_work(in_use, staged_of), now):
         rank = rank_of(each.priority, each.created_at, now)
-        taken = ModelView(jobs_open=model.jobs_open, staged=(*model.staged, *(rank for _ in then)))
-        if not _has_place(rank, taken, slots, stage_ahead):
+        if not _has_place(rank, model, slots, stage_ahead - len(then)):
             break
         then.append(each)
     chosen = tuple(each.chunk_id for each in (*first, *then))

@@ -237,7 +237,14 @@ def _partial(name: str, *columns: Column[object], where: ColumnElement[bool]) ->
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
-_partial("ix_chunks_starting", chunks.c.base_model, chunks.c.state, chunks.c.batch_id, where=chunk_starts)
+_partial(
+    "ix_chunks_starting",
+    chunks.c.base_model,
+    chunks.c.state,
+    chunks.c.batch_id,
+    chunks.c.number,
+    where=chunk_starts,
+)
 _partial("ix_chunks_unended", chunks.c.batch_id, where=chunk_unended)
 _partial("ix_chunks_unread", chunks.c.chunk_id, where=chunk_unread)
 _partial("ix_chunks_uncleaned", chunks.c.finished_at, where=chunk_uncleaned)

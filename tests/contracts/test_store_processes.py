@@ -98,7 +98,7 @@ def write_all(work: Work) -> int:
     """Save outcomes and take leases as fast as possible; returns the longest wait in milliseconds."""
     store = SqlStore(make_engine(work[0]))
     waits = []
-    for chunk_id in work[1] * 5:
+    for chunk_id in [*work[1]] * 5:
         held = hold_chunk(store, chunk_id)
         for write in (
             lambda held=held: store.save(held, [judged(0), judged(1)], NOW),

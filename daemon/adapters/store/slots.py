@@ -77,10 +77,10 @@ class Slots:
             if view.paused or (view.blocked_until and now < view.blocked_until):
                 return ()
             in_use, staged_of = jobs_by_batch(connection, base), staged_by_batch(connection, base)
-            room = stage_ahead + slots
+            room, at_work = stage_ahead + slots, gate.at_work(in_use, staged_of)
             return gate.choose(
-                waiting(connection, base, ChunkState.READY, in_use, room, now),
-                waiting(connection, base, ChunkState.PLANNED, gate.at_work(in_use, staged_of), room, now),
+                waiting(connection, base, ChunkState.READY, in_use, room=room, now=now),
+                waiting(connection, base, ChunkState.PLANNED, at_work, room=room, now=now),
                 view,
                 in_use,
                 staged_of,

@@ -99,7 +99,13 @@ def staged_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
 
 
 def waiting(
-    connection: Connection, base: str, state: ChunkState, in_use: Mapping[str, int], room: int, now: datetime
+    connection: Connection,
+    base: str,
+    state: ChunkState,
+    in_use: Mapping[str, int],
+    *,
+    room: int,
+    now: datetime,
 ) -> list[Candidate]:
     """Read the first chunks that nobody holds and that do not rest, of the batches that come first.
 
@@ -134,7 +140,7 @@ def _heads(connection: Connection, base: str, state: ChunkState) -> list[Candida
 
 
 def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime) -> Select[Any]:
-    return (
+    free: Select[Any] = (
         select(*_CANDIDATE)
         .where(
             chunks.c.base_model == base,
@@ -148,9 +154,10 @@ def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime)
         .order_by(chunks.c.number)
         .limit(room)
     )
+    return free
 
 
-def _candidate(row: Row[Any]) -> Candidate:
+def _candidate(row: Row[*tuple[Any, ...]]) -> Candidate:
     return Candidate(row.chunk_id, row.batch_id, row.priority, row.created_at, row.number)
 
 

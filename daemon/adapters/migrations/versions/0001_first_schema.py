@@ -116,7 +116,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_chunks_starting",
         "chunks",
-        ["base_model", "state", "batch_id"],
+        ["base_model", "state", "batch_id", "number"],
         **_where("state IN ('PLANNED', 'PREPARING', 'READY')"),
     )
     op.create_index(
