@@ -1,0 +1,1 @@
+"""What surrounds the product: a local AWS now, templates for the cloud later."""
