@@ -1,0 +1,1 @@
+"""What is done: the worker, its adapters, and the command line."""

@@ -1,0 +1,60 @@
+"""A running process: its workers, its HTTP port, its end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+
+import structlog
+
+from daemon.clock import Clock
+from daemon.health import Health, serve
+from daemon.loop.draining import Drain
+from daemon.metrics import Metrics
+from daemon.shutdown import Signals
+from daemon.worker import Worker
+
+LOOK_EVERY = 1.0
+_log = structlog.get_logger("app")
+
+
+@dataclass
+class App:
+    """What ``wire`` puts together. ``close`` lets go of connections and threads at the very end."""
+
+    workers: Sequence[Worker]
+    metrics: Metrics
+    health: Health
+    clock: Clock
+    host: str
+    port: int
+    drain_seconds: float
+    close: Callable[[], None] = lambda: None
+    _server: ThreadingHTTPServer | None = field(default=None, init=False)
+
+    def run(self, signals: Signals) -> bool:
+        """Work until a signal; tells whether the end was in order."""
+        self.start()
+        while not signals.asked:
+            signals.wait(LOOK_EVERY)
+        return self.stop(signals.wait, lambda: signals.forced)
+
+    def start(self) -> None:
+        """Open the port, then begin to receive; raises OSError if the port is taken."""
+        self._server = serve(self.health, self.host, self.port)
+        _log.info("http_listening", host=self.host, port=self._server.server_address[1])
+        for worker in self.workers:
+            worker.start()
+        _log.info("started", queues=[worker.queue.value for worker in self.workers])
+
+    def stop(self, rest: Callable[[float], object], forced: Callable[[], bool]) -> bool:
+        """Stop in order; tells whether everything ended by itself."""
+        began = self.clock.monotonic()
+        shutdown = self.metrics.gauge("consumer_shutdown_seconds")
+        shutdown.set_function(lambda: self.clock.monotonic() - began)
+        in_order = Drain(self.workers, self.drain_seconds, self.clock, rest, forced).run()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        if in_order:
+            self.close()
+        return in_order

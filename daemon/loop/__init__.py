@@ -1,0 +1,1 @@
+"""The message loop: receive, keep, handle, settle."""

@@ -1,0 +1,22 @@
+"""The one place that catches everything: a fault of the loop's own must not end the loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a call raised."""
+
+    error: Exception
+
+
+def attempt(call: Callable[[], T]) -> T | Failed:
+    """Return what a call returns, or what it raised."""
+    try:
+        return call()
+    except Exception as error:
+        return Failed(error)

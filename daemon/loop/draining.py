@@ -1,0 +1,93 @@
+"""Stops workers so that nothing is lost and nothing is left hidden."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from consumers.core.faults import Fault
+from daemon.clock import Clock
+from daemon.loop.hold import Hold
+from daemon.worker import Worker
+
+CANCEL_AT = 0.8
+FLUSH_SECONDS = 5.0
+_log = structlog.get_logger("draining")
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Lets handlers end by themselves, then asks them to stop, then leaves them; beats go on all the time.
+
+    ``rest`` waits so many seconds, or less if a signal arrives; ``forced`` tells whether to leave at once.
+    """
+
+    workers: Sequence[Worker]
+    seconds: float
+    clock: Clock
+    rest: Callable[[float], object]
+    forced: Callable[[], bool]
+
+    def run(self) -> bool:
+        """Stop all workers; tells whether everything ended in order."""
+        began = self.clock.monotonic()
+        for worker in self.workers:
+            worker.stop.set()
+            worker.end_handlers()
+        _log.info("draining", in_hand=sum(len(worker.heartbeat.holds()) for worker in self.workers))
+        ended = self._until(began + self.seconds * CANCEL_AT, self._all_ended)
+        if not ended:
+            for hold in self._in_hand():
+                hold.cancel()
+            ended = self._until(began + self.seconds, self._all_ended)
+        polls = self._until(began + self._longest_poll(), self._polls_ended)
+        if ended and polls:
+            for worker in self.workers:
+                worker.handle_waiting()  # what came between the stop and the handlers' end is given back
+        flushed = self._until(self.clock.monotonic() + FLUSH_SECONDS, self._flushed)
+        for worker in self.workers:
+            self._give_up(worker)
+            worker.threads.drained.set()
+        seconds = round(self.clock.monotonic() - began, 1)
+        _log.info("drained", seconds=seconds, ended=ended, polls=polls, flushed=flushed)
+        return ended and polls and flushed and not self.forced()
+
+    def _until(self, deadline: float, condition: Callable[[], bool]) -> bool:
+        while not condition():
+            if self.forced() or self.clock.monotonic() >= deadline:
+                return False
+            self.rest(0.02)
+        return True
+
+    def _all_ended(self) -> bool:
+        return not any(worker.threads.living("handler", "ticker") for worker in self.workers)
+
+    def _polls_ended(self) -> bool:
+        return not any(worker.threads.living("poller") for worker in self.workers)
+
+    def _flushed(self) -> bool:
+        return all(worker.deleter.is_empty for worker in self.workers)
+
+    def _longest_poll(self) -> float:
+        return max((worker.poller.wait for worker in self.workers), default=0) + FLUSH_SECONDS
+
+    def _in_hand(self) -> list[Hold]:
+        return [hold for worker in self.workers for hold in worker.heartbeat.holds()]
+
+    def _give_up(self, worker: Worker) -> None:
+        """Make visible what hangs, so that another process can take it at once."""
+        for hold in worker.heartbeat.holds():
+            if hold.received is not None and not worker.deleter.is_pending(hold.received):
+                _log.error("handler_hung", queue=worker.queue.value, message_id=hold.received.id)
+                self._release(worker, hold)
+            hold.lose("the process stops")
+            hold.let_go()
+
+    def _release(self, worker: Worker, hold: Hold) -> None:
+        with hold.lock:
+            try:
+                worker.poller.mailbox.extend({hold.receipt: 0})
+            except Fault as fault:
+                _log.warning("message_not_given_back", why=fault.message)
+            hold.settled = True
+            worker.figures.released(1)

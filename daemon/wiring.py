@@ -1,0 +1,252 @@
+"""Names the concrete parts and puts them together; nothing is made before it is asked for."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import boto3
+from pydantic import BaseModel
+from sqlalchemy import Engine, text
+
+from consumers.core.world import Policy, Stage, World
+from daemon.adapters import aws, sqs
+from daemon.adapters.bedrock import BedrockJobs
+from daemon.adapters.eventbridge import EventBus
+from daemon.adapters.s3 import S3Objects
+from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.app import App
+from daemon.calls import watch_calls
+from daemon.clock import SystemClock
+from daemon.facts import FactTeller
+from daemon.health import Health
+from daemon.loop.hold import Hold
+from daemon.loop.publishing import Publisher
+from daemon.mailbox import Mailbox, Outlet
+from daemon.metrics import Metrics
+from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
+from daemon.store_gauges import Leader, StoreGauges, queue_figures
+from daemon.worker import Means, Pace, Tick, Worker
+from schemas.messages import Reconcile
+from schemas.models import ModelTable, load_models
+from schemas.queues import Queue
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+NEEDED = ("bucket", "role_arn")
+
+
+class CannotStart(Exception):
+    """Something this process needs is not there; the message says what to do."""
+
+
+class Parts:
+    """Everything an entry point may need, each part made when it is first asked for."""
+
+    def __init__(self, settings: Settings, handlers: int = 1) -> None:
+        self.settings = settings
+        self.handlers = handlers
+        self.clock = SystemClock()
+        self.chance = random.Random()
+
+    @cached_property
+    def region(self) -> str:
+        """The AWS Region of all clients."""
+        if not (region := self._session_region()):
+            raise BadSettings("AWS_REGION is not set: write the Region of the queues and the bucket")
+        return region
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What decisions depend on."""
+        self.settings.require(*NEEDED)
+        return self.settings.policy(self.region)
+
+    @cached_property
+    def models(self) -> ModelTable:
+        """The models that can be used."""
+        limits = {name: getattr(self.settings, name) for name in ("slots", "min_records", "max_file_bytes")}
+        file = self.settings.models_file
+        try:
+            return load_models(file.read_text() if file else None, **limits)
+        except OSError as error:
+            raise BadSettings(f"NOVABATCH_MODELS_FILE: cannot read {file}: {error.strerror}") from error
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The registry."""
+        return Metrics()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database."""
+        return make_engine(self.settings.database_url)
+
+    @cached_property
+    def store(self) -> SqlStore:
+        """The rows."""
+        return SqlStore(self.engine)
+
+    @cached_property
+    def s3_client(self) -> "S3Client":
+        """The client of S3."""
+        connections = self.settings.copy_concurrency + self.handlers
+        client = aws.make_client("s3", region=self.region, connections=connections)
+        watch_calls(client, self.metrics)
+        return client
+
+    @cached_property
+    def objects(self) -> S3Objects:
+        """The bucket."""
+        return S3Objects(self.s3_client, self.settings.bucket, self.settings.copy_concurrency)
+
+    @cached_property
+    def jobs(self) -> BedrockJobs:
+        """Bedrock's batch jobs."""
+        client = aws.make_client("bedrock", region=self.region, connections=self.handlers + 3)
+        watch_calls(client, self.metrics)
+        return BedrockJobs(client, self.settings.job_name_prefix)
+
+    @cached_property
+    def sqs_client(self) -> "SQSClient":
+        """The client of SQS for everything but polls."""
+        return self._sqs(0, self.handlers + 6)
+
+    @cached_property
+    def poller(self) -> "SQSClient":
+        """The client of SQS for polls, which take long."""
+        return self._sqs(self.settings.poll_wait, len(Role))
+
+    def mailbox(self, queue: Queue) -> sqs.SqsMailbox:
+        """Find one of the three queues."""
+        return sqs.open_mailbox(self.sqs_client, self.poller, self.settings.queue_name(queue))
+
+    def events(self) -> Sequence[Outlet]:
+        """Find where our own events go: nowhere, a queue, a bus, or both."""
+        outlets: list[Outlet] = []
+        if self.settings.events_queue:
+            outlets.append(sqs.open_outlet(self.sqs_client, self.settings.events_queue))
+        if self.settings.event_bus:
+            client = aws.make_client("events", region=self.region, connections=self.handlers)
+            watch_calls(client, self.metrics)
+            outlets.append(EventBus(client, self.settings.event_bus))
+        return outlets
+
+    def close(self) -> None:
+        """End threads and connections of the parts that were made."""
+        made = vars(self)
+        if "objects" in made:
+            self.objects.close()
+        if "engine" in made:
+            self.engine.dispose()
+
+    def _sqs(self, wait: int, connections: int) -> "SQSClient":
+        client = sqs.make_client(wait, connections, self.region)
+        watch_calls(client, self.metrics)
+        return client
+
+    def _session_region(self) -> str:
+        return aws_region() or boto3.session.Session().region_name or ""
+
+
+def wire(settings: Settings, roles: Sequence[Role]) -> App:
+    """Build a process with everything it needs, or raise CannotStart, BadSettings or a fault."""
+    parts = Parts(settings, handlers=settings.concurrency * len(roles))
+    policy = parts.policy
+    prepare_database(parts.engine)
+    mailboxes = {queue: parts.mailbox(queue) for queue in Queue}
+    publisher = Publisher(mailboxes, parts.events(), parts.chance)
+    gauges = store_gauges(parts, mailboxes)
+    parts.metrics.registry.register(gauges)
+    tell = FactTeller(parts.metrics, parts.models, parts.clock).tell
+    world = _world_maker(parts, policy)
+    stages = _stages()
+
+    def worker(role: Role) -> Worker:
+        queue = QUEUE_OF[role]
+        means = Means(
+            mailboxes[queue], publisher, parts.store, world, tell, parts.metrics, parts.clock, parts.chance
+        )
+        return Worker(queue, stages[role], means, _pace(settings), _tick(role, settings, gauges))
+
+    workers = [worker(role) for role in roles]
+    own = {QUEUE_OF[role]: mailboxes[QUEUE_OF[role]] for role in roles}
+    return App(
+        workers=workers,
+        metrics=parts.metrics,
+        health=Health(
+            parts.metrics.registry,
+            lambda: {each.queue.value: each.is_turning for each in workers},
+            _probes(parts, own),
+            parts.clock,
+        ),
+        clock=parts.clock,
+        host=settings.http_host,
+        port=settings.port(roles[0]),
+        drain_seconds=settings.drain_seconds,
+        close=parts.close,
+    )
+
+
+def prepare_database(engine: Engine) -> None:
+    """Bring SQLite to the schema of this version; on PostgreSQL that is an operator's decision."""
+    if engine.dialect.name == "sqlite":
+        migrate(engine)
+    elif not schema_is_current(engine):
+        raise CannotStart("The database does not have this version's schema. Run: novabatch migrate")
+
+
+def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauges:
+    """Make the figures of the store and the queues, which one process of all exports."""
+    lead = Leader(parts.store, parts.settings.reconcile_interval * 3)
+    return StoreGauges(lead.leads, lambda: queue_figures(mailboxes), parts.clock)
+
+
+def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:
+    models, store, objects, jobs = parts.models, parts.store, parts.objects, parts.jobs
+
+    def world(hold: Hold) -> World:
+        return World(parts.clock.now(), policy, models, store, objects, jobs, hold.take, hold.checkpoint)
+
+    return world
+
+
+def _stages() -> Mapping[Role, Mapping[type[BaseModel], Stage]]:
+    from consumers import cleanup, job_state, submit
+
+    return {Role.SUBMIT: submit.STAGES, Role.JOB_STATE: job_state.STAGES, Role.CLEANUP: cleanup.STAGES}
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings.concurrency, settings.visibility_timeout, settings.poll_wait)
+
+
+def _tick(role: Role, settings: Settings, gauges: StoreGauges | None = None) -> Tick | None:
+    if role is not Role.JOB_STATE:
+        return None
+    return Tick(Reconcile(), settings.reconcile_interval, gauges.refresh if gauges else _nothing)
+
+
+def _nothing() -> None:
+    """Do nothing after a tick."""
+
+
+def _probes(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> Mapping[str, Callable[[], object]]:
+    """Name what a process needs, each with a call that raises a fault if it does not answer."""
+    return {
+        **{f"queue {queue.value}": mailbox.depths for queue, mailbox in mailboxes.items()},
+        "database": partial(_ask_database, parts),
+        "bucket": partial(_ask_bucket, parts),
+    }
+
+
+def _ask_database(parts: Parts) -> None:
+    with parts.store.database.once() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def _ask_bucket(parts: Parts) -> None:
+    with aws.faults_of("HeadBucket", parts.settings.bucket):
+        parts.s3_client.head_bucket(Bucket=parts.settings.bucket)
