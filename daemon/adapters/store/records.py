@@ -141,15 +141,21 @@ def _values(record: JudgedRecord) -> dict[str, Any]:
 def _keys(
     connection: Connection, batch: str, chunk_id: str, file_ids: Sequence[str]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Read the keys of a chunk's records by file id and type: whole keys find each row by itself."""
+    """Read the keys of a chunk's records by file id and type: whole keys find each row by itself.
+
+    Which records are the chunk's is told here: asked by chunk, the database would walk through all of them.
+    """
     keys: dict[tuple[str, str], dict[str, Any]] = {}
-    both = and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position)
-    asked = select(files.c.file_id, records.c.position, records.c.analysis_type, records.c.attempt)
     for page in pages(sorted(set(file_ids))):
-        mine = and_(files.c.batch_id == batch, files.c.file_id.in_(page), records.c.chunk_id == chunk_id)
-        for row in connection.execute(asked.join(records, both).where(mine)):
-            key = {"at": row.position, "type": row.analysis_type, "number": row.attempt}
-            keys[row.file_id, row.analysis_type] = key
+        named = select(files.c.position, files.c.file_id)
+        named = named.where(files.c.batch_id == batch, files.c.file_id.in_(page))
+        names = {row.position: row.file_id for row in connection.execute(named)}
+        kind = (records.c.position, records.c.analysis_type, records.c.attempt, records.c.chunk_id)
+        sent = select(*kind).where(records.c.batch_id == batch, records.c.position.in_(sorted(names)))
+        for row in connection.execute(sent):
+            if row.chunk_id == chunk_id:
+                key = {"at": row.position, "type": row.analysis_type, "number": row.attempt}
+                keys[names[row.position], row.analysis_type] = key
     return keys
 
 
