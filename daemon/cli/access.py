@@ -1,7 +1,7 @@
 """What a verb may reach, each part opened at its first use and closed at the verb's end."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from sqlalchemy import Engine
 
     from consumers.core.world import Policy
@@ -19,36 +18,33 @@ if TYPE_CHECKING:
     from daemon.adapters.store import SqlStore
     from daemon.adapters.views import Views
     from daemon.settings import Settings
+    from daemon.wiring import Parts
     from schemas.messages import Message
     from schemas.models import ModelTable
     from schemas.queues import Queue
-
-LISTING_THREADS = 4
 
 
 class Access:
     """The parts of the system as one verb uses them."""
 
-    def __init__(self, settings: "Settings", stack: ExitStack) -> None:
-        self.settings = settings
-        self._stack = stack
+    def __init__(self, parts: "Parts") -> None:
+        self.parts = parts
+        self.settings: Settings = parts.settings
 
-    @cached_property
+    @property
     def models(self) -> "ModelTable":
         """The model table."""
-        return read_models(self.settings)
+        return self.parts.models
 
     @cached_property
     def policy(self) -> "Policy":
-        """What decisions depend on."""
-        from daemon.settings import aws_region
-
-        return self.settings.policy(aws_region())
+        """What decisions depend on; a sender need not know the service role."""
+        return self.settings.policy(self.parts.region)
 
     @cached_property
     def engine(self) -> "Engine":
         """The database, which must have its tables."""
-        engine = open_engine(self.settings, self._stack)
+        engine = open_engine(self.parts)
         _check_schema(engine)
         return engine
 
@@ -69,25 +65,12 @@ class Access:
     @cached_property
     def objects(self) -> "S3Objects":
         """The bucket."""
-        from daemon.adapters.aws import faults_of, make_client
-        from daemon.adapters.s3 import S3Objects
-
-        self.require("bucket")
-        with faults_of("opening", f"s3://{self.settings.bucket}"):
-            client = make_client("s3", connections=LISTING_THREADS)
-        objects = S3Objects(client, self.settings.bucket, LISTING_THREADS)
-        self._stack.callback(objects.close)
-        return objects
+        self.settings.require("bucket")
+        return self.parts.objects
 
     def mailbox(self, queue: "Queue") -> "SqsMailbox":
         """Open a queue."""
-        from daemon.adapters.aws import faults_of, make_client
-        from daemon.adapters.sqs import open_mailbox
-
-        name = self.settings.queue_name(queue)
-        with faults_of("opening", f"queue {name}"):
-            client = make_client("sqs")
-        return open_mailbox(client, client, name)
+        return self.parts.mailbox(queue)
 
     def dead_letters(self, queue: "Queue") -> "DeadLetters":
         """Open the dead letters of a queue."""
@@ -95,14 +78,10 @@ class Access:
 
         return DeadLetters(self.mailbox(queue))
 
-    def send(self, message: "Message") -> None:
-        """Send a message to the queue it belongs to."""
-        self.send_all([message])
-
-    def send_all(self, messages: "list[Message]") -> None:
+    def send(self, *messages: "Message") -> None:
         """Send messages, each to the queue it belongs to."""
         for queue in dict.fromkeys(message.queue for message in messages):
-            bodies = [body_of(message) for message in messages if message.queue is queue]
+            bodies = [_body(message) for message in messages if message.queue is queue]
             for refusal in self.mailbox(queue).send(bodies).values():
                 raise click.ClickException(
                     f"queue {self.settings.queue_name(queue)} refused the message: {refusal.message}"
@@ -118,7 +97,7 @@ class Access:
             model = self.models.find(name)
             if model is not None:
                 ids += self.store.next_up(model.id, model.slots, self.policy.stage_ahead, now)
-        self.send_all([SubmitChunk(chunk_id=chunk_id) for chunk_id in ids])
+        self.send(*(SubmitChunk(chunk_id=chunk_id) for chunk_id in ids))
         return len(ids)
 
     def batch_id_of(self, name: str) -> str:
@@ -128,22 +107,21 @@ class Access:
             raise click.ClickException(f"batch {name!r} is not in the store: `novabatch status` lists them.")
         return batch_id
 
-    def require(self, *names: str) -> None:
-        """Refuse to go on without these settings."""
-        from daemon.settings import BadSettings
-
-        try:
-            self.settings.require(*names)
-        except BadSettings as error:
-            raise click.ClickException(str(error)) from error
-
 
 @contextmanager
 def open_access() -> Iterator[Access]:
     """Read the settings and open what the verb asks for, until the block ends."""
-    settings = read_settings()
-    with ExitStack() as stack:
-        yield Access(settings, stack)
+    from daemon.settings import BadSettings
+    from daemon.wiring import Parts
+    from schemas.models import BadModelTable
+
+    parts = Parts(read_settings())
+    try:
+        yield Access(parts)
+    except (BadSettings, BadModelTable) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        parts.close()
 
 
 def read_settings() -> "Settings":
@@ -156,36 +134,19 @@ def read_settings() -> "Settings":
         raise click.ClickException(str(error)) from error
 
 
-def read_models(settings: "Settings") -> "ModelTable":
-    """Build the model table; a bad MODELS_FILE ends the verb with what to write."""
-    from schemas.models import BadModelTable, load_models
-
-    try:
-        text = settings.models_file.read_text() if settings.models_file else None
-        return load_models(
-            text,
-            slots=settings.slots,
-            min_records=settings.min_records,
-            max_file_bytes=settings.max_file_bytes,
-        )
-    except BadModelTable as error:
-        raise click.ClickException(str(error)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"NOVABATCH_MODELS_FILE {settings.models_file}: {error}") from error
-
-
-def open_engine(settings: "Settings", stack: ExitStack) -> "Engine":
-    """Make the engine of DATABASE_URL; nothing is connected yet."""
+def open_engine(parts: "Parts") -> "Engine":
+    """Return the engine of DATABASE_URL; nothing is connected yet."""
     from sqlalchemy.exc import ArgumentError
 
-    from daemon.adapters.store import make_engine
-
     try:
-        engine = make_engine(settings.database_url)
+        return parts.engine
     except (ArgumentError, ValueError, OSError) as error:
         raise click.ClickException(f"NOVABATCH_DATABASE_URL cannot be used: {error}") from error
-    stack.callback(engine.dispose)
-    return engine
+
+
+def shown(engine: "Engine") -> str:
+    """Write a database's URL without its password."""
+    return engine.url.render_as_string(hide_password=True)
 
 
 def _check_schema(engine: "Engine") -> None:
@@ -196,10 +157,10 @@ def _check_schema(engine: "Engine") -> None:
 
     with Database(engine).read() as connection:
         if not inspect(connection).has_table(batches.name):
-            shown = engine.url.render_as_string(hide_password=True)
-            raise click.ClickException(f"database {shown} has no tables yet: run `novabatch migrate`.")
+            raise click.ClickException(
+                f"database {shown(engine)} has no tables yet: run `novabatch migrate`."
+            )
 
 
-def body_of(message: "BaseModel") -> str:
-    """Write a message as a queue's body."""
-    return message.model_dump_json(exclude_none=True)
+def _body(message: "Message") -> str:
+    return message.model_dump_json(by_alias=True, exclude_none=True)

@@ -70,6 +70,7 @@ def batch_lines(document: Document) -> list[str]:
 def show_pending(document: Document) -> None:
     """Show the open jobs."""
     made = table("chunk", "status", "files>", "processed>", "submitted")
+    made.columns[0].min_width = 25
     for chunk in document["chunks"]:
         processed = f"{cell(chunk['processed'])}/{chunk['records']}"
         row = (chunk["chunk_id"], chunk["status"] or "not confirmed", chunk["files"])
@@ -89,7 +90,7 @@ def show_resting(resting: Sequence[Document]) -> None:
 
 def _show_errors(errors: Sequence[Document]) -> None:
     made = table("time", "chunk", "last errors")
-    made.columns[0].min_width = 19
+    made.columns[0].min_width = 16
     made.columns[1].min_width = 25
     for error in errors:
         made.add_row(moment(error["time"]), cell(error["chunk_id"]), cell(error["message"]))

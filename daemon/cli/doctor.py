@@ -1,14 +1,13 @@
 """The verb that looks whether everything is in its place: doctor."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.access import Access, open_access, open_engine
+from daemon.cli.access import Access, open_access, open_engine, shown
 from daemon.cli.output import as_json, cell, show, table, write_json
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def examine(access: Access) -> Iterator[Check]:
 
 def _look(name: str, call: Callable[[], str], advice: str) -> Check:
     from consumers.core.faults import Fault
+    from daemon.settings import BadSettings
+    from schemas.models import BadModelTable
 
     try:
         return Check(name, True, call())
@@ -85,10 +86,12 @@ def _look(name: str, call: Callable[[], str], advice: str) -> Check:
         return Check(name, False, fault.message, advice)
     except click.ClickException as error:
         return Check(name, False, error.message, advice)
+    except (BadSettings, BadModelTable) as error:
+        return Check(name, False, str(error), advice)
 
 
 def _needed(access: Access) -> str:
-    access.require(*access.settings.needed)
+    access.settings.require(*access.settings.needed)
     return "all that are needed are set"
 
 
@@ -122,10 +125,9 @@ def _queue(access: Access, queue: Any) -> str:
 
 
 def _events(access: Access) -> str:
-    from daemon.adapters.aws import make_client
     from daemon.adapters.sqs import open_outlet
 
-    return open_outlet(make_client("sqs"), access.settings.events_queue).url
+    return open_outlet(access.parts.sqs_client, access.settings.events_queue).url
 
 
 def _bucket(access: Access) -> str:
@@ -134,13 +136,7 @@ def _bucket(access: Access) -> str:
 
 
 def _bedrock(access: Access) -> str:
-    from daemon.adapters.aws import faults_of, make_client
-    from daemon.adapters.bedrock import BedrockJobs
-
-    with faults_of("opening", "bedrock"):
-        client = make_client("bedrock")
-    jobs = BedrockJobs(client, access.settings.job_name_prefix)
-    next(iter(jobs.since(datetime.now(UTC))), None)
+    next(iter(access.parts.jobs.since(datetime.now(UTC))), None)
     return "jobs can be listed"
 
 
@@ -148,14 +144,12 @@ def _database(access: Access) -> str:
     from daemon.adapters.store import schema_is_current
     from daemon.adapters.store.database import Database
 
-    with ExitStack() as stack:
-        engine = open_engine(access.settings, stack)
-        with Database(engine).read():
-            pass
-        shown = engine.url.render_as_string(hide_password=True)
-        if not schema_is_current(engine):
-            raise click.ClickException(f"{shown} does not have the schema of this version")
-    return f"{shown}, schema is current"
+    engine = open_engine(access.parts)
+    with Database(engine).read():
+        pass
+    if not schema_is_current(engine):
+        raise click.ClickException(f"{shown(engine)} does not have the schema of this version")
+    return f"{shown(engine)}, schema is current"
 
 
 def _settings(settings: "Settings") -> Iterator[dict[str, Any]]:
@@ -169,17 +163,16 @@ def _settings(settings: "Settings") -> Iterator[dict[str, Any]]:
 def _shown(settings: "Settings", name: str) -> str | None:
     """Write a setting's value; the database's password stays hidden."""
     value = getattr(settings, name)
+    value = None if value in ("", ()) else value
     if name == "database_url":
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
         try:
-            return make_url(value).render_as_string(hide_password=True)
+            return make_url(settings.database_url).render_as_string(hide_password=True)
         except ArgumentError:
             return "(cannot be read)"
-    if value is None or value == "":
-        return None
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else None if value is None else str(value)
 
 
 def _tell(checks: list[Check], settings: list[dict[str, Any]]) -> None:

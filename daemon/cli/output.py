@@ -59,8 +59,8 @@ def cell(value: object) -> str:
 
 
 def moment(text: str | None) -> str:
-    """Shorten a time for a table to seconds."""
-    return "-" if text is None else text[:19].replace("T", " ")
+    """Shorten a time for a table to minutes."""
+    return "-" if text is None else text[:16].replace("T", " ")
 
 
 def size(count: int) -> str:

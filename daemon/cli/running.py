@@ -1,10 +1,8 @@
 """The verbs that work: run, reconcile, migrate."""
 
-from contextlib import ExitStack
-
 import click
 
-from daemon.cli.access import open_engine, read_settings
+from daemon.cli.access import open_access, open_engine, read_settings, shown
 
 ROLES = ("submit", "job_state", "cleanup")
 
@@ -30,14 +28,12 @@ def migrate() -> None:
 
     from daemon.adapters.store import migrate as migrate_schema
 
-    settings = read_settings()
-    with ExitStack() as stack:
-        engine = open_engine(settings, stack)
-        shown = engine.url.render_as_string(hide_password=True)
+    with open_access() as access:
+        engine = open_engine(access.parts)
         try:
             migrate_schema(engine)
         except DBAPIError as error:
             raise click.ClickException(
-                f"database {shown} could not be migrated: {error.orig}. Check NOVABATCH_DATABASE_URL."
+                f"database {shown(engine)} could not be migrated: {error.orig}. Check NOVABATCH_DATABASE_URL."
             ) from error
-    click.echo(f"{shown} has the schema of this version")
+    click.echo(f"{shown(engine)} has the schema of this version")

@@ -1,0 +1,214 @@
+"""`status` and `pending`: every field of their documents, and what people read."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from consumers.core import layout
+from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.rows import Spent
+from daemon.adapters.store import SqlStore
+from schemas.outcomes import Outcome
+from tests.cli.command_line import CommandLine
+from tests.contracts.planting import (
+    MODEL,
+    NOW,
+    after,
+    arn,
+    end_job,
+    hold_batch,
+    hold_chunk,
+    job_name,
+    judged,
+    plant,
+    submit,
+)
+
+BATCH = layout.batch_id("r")
+BOUGHT: dict[str, Any] = {"input_tokens": 1000, "output_tokens": 100, "cost_usd": Decimal("0.0003025")}
+
+
+@pytest.fixture
+def ended(sqlite_store: SqlStore) -> str:
+    """A batch of two files: one record succeeded, one was filtered; padding cost something, too."""
+    (chunk,) = plant(sqlite_store)
+    submit(sqlite_store, chunk)
+    end_job(sqlite_store, chunk, after(minutes=30))
+    held = hold_chunk(sqlite_store, chunk)
+    records = [judged(0, **BOUGHT), judged(1, Outcome.FILTERED, error_code="FILTERED", error_message="why")]
+    sqlite_store.save(held, records, after(minutes=31))
+    sqlite_store.save_padding(held, Spent(2000, 10, Decimal("0.00034375")))
+    sqlite_store.end_chunk(held, ChunkState.COMPLETED, "", after(minutes=32))
+    sqlite_store.cleaned(held, 5, 3000, after(minutes=33))
+    sqlite_store.release(held)
+    batch = hold_batch(sqlite_store, BATCH)
+    sqlite_store.finish_batch(batch, BatchState.COMPLETED_WITH_ERRORS, "1 FILTERED", after(minutes=32))
+    sqlite_store.release(batch)
+    return chunk
+
+
+def test_status_of_a_batch_has_every_field(cli: CommandLine, ended: str) -> None:
+    document = cli.document("status", BATCH)
+    (chunk,) = document.pop("chunks")
+    assert document == {
+        "batch_id": BATCH,
+        "request_id": "r",
+        "state": "COMPLETED_WITH_ERRORS",
+        "reason": "1 FILTERED",
+        "revision": 1,
+        "model": MODEL,
+        "files": {"total": 2, "refused": 0},
+        "records": {
+            "total": 2,
+            "reused": 0,
+            "SUCCEEDED": 1,
+            "TRUNCATED": 0,
+            "UNPARSABLE": 0,
+            "FILTERED": 1,
+            "MODEL_ERROR": 0,
+            "MISSING": 0,
+            "NOT_BOUGHT": 0,
+            "CANCELLED": 0,
+        },
+        "tokens": {"input": 3000, "output": 110},
+        "cost_usd": "0.00064625",
+        "cost_padding_usd": "0.00034375",
+        "cost_superseded_usd": "0",
+        "cost_on_demand_usd": "0.000605",
+        "created_at": "2026-01-05T10:00:00Z",
+        "finished_at": "2026-01-05T10:32:00Z",
+    }
+    assert chunk == {
+        "chunk_id": ended,
+        "index": 0,
+        "state": "COMPLETED",
+        "attempt": 1,
+        "job_arn": arn(ended),
+        "job_name": job_name(ended),
+        "folder": layout.folder_name(NOW, BATCH, 0),
+        "files": 2,
+        "bytes": 2000,
+        "records": 2,
+        "padding": 0,
+        "submitted_at": "2026-01-05T10:00:00Z",
+        "last_checked_at": "2026-01-05T10:30:00Z",
+        "ended_at": "2026-01-05T10:30:00Z",
+        "results_fetched_at": "2026-01-05T10:32:00Z",
+        "fetch_attempts": 1,
+        "cleaned_at": "2026-01-05T10:33:00Z",
+        "last_error": None,
+    }
+
+
+def test_a_batch_answers_to_its_request_id(cli: CommandLine, ended: str) -> None:
+    assert cli.document("status", "r") == cli.document("status", BATCH)
+
+
+def test_what_is_not_known_yet_is_null(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    plant(sqlite_store)
+    document = cli.document("status", "r")
+    unknown = ("job_arn", "job_name", "submitted_at", "last_checked_at", "ended_at", "cleaned_at")
+    assert [document["chunks"][0][name] for name in unknown] == [None] * 6
+    assert (document["reason"], document["finished_at"]) == (None, None)
+    assert (document["cost_usd"], document["tokens"]) == ("0", {"input": 0, "output": 0})
+
+
+def test_an_answer_without_a_price_makes_the_bill_unknown(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    (chunk,) = plant(sqlite_store)
+    submit(sqlite_store, chunk)
+    end_job(sqlite_store, chunk)
+    held = hold_chunk(sqlite_store, chunk)
+    sqlite_store.save(held, [judged(0, input_tokens=7, output_tokens=1)], NOW)
+    document = cli.document("status", "r")
+    assert (document["cost_usd"], document["cost_on_demand_usd"]) == (None, None)
+    assert document["tokens"] == {"input": 7, "output": 1}
+    assert "cost      unknown USD" in cli.ok("status", "r")
+
+
+def test_status_of_all_has_the_newest_first_and_the_last_errors(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    for number in range(12):
+        (chunk,) = plant(sqlite_store, f"r{number}", at=after(hours=number))
+        held = hold_chunk(sqlite_store, chunk)
+        sqlite_store.failed(held, "prepare", f"trouble {number}", after(hours=number))
+    document = cli.document("status")
+    assert [batch["request_id"] for batch in document["batches"]][:2] == ["r11", "r10"]
+    assert len(document["batches"]) == 12
+    assert set(document["batches"][0]) == set(cli.document("status", "r0")) - {"chunks"}
+    assert len(document["last_errors"]) == 10
+    newest = layout.chunk_id(layout.batch_id("r11"), 0)
+    assert document["last_errors"][0] == {
+        "time": "2026-01-05T21:00:00Z",
+        "chunk_id": newest,
+        "message": "trouble 11",
+    }
+
+
+def test_an_empty_store_has_a_status(cli: CommandLine) -> None:
+    assert cli.document("status") == {"batches": [], "last_errors": []}
+    assert "No batch yet" in cli.ok("status")
+
+
+def test_an_unknown_batch_is_named(cli: CommandLine) -> None:
+    for words in (("status", "nope"), ("status", "nope", "--json"), ("results", "nope"), ("retry", "nope")):
+        assert cli.refused(*words) == (
+            "Error: batch 'nope' is not in the store: `novabatch status` lists them.\n"
+        )
+
+
+def test_the_status_of_a_failed_batch_is_no_failure_of_the_verb(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    plant(sqlite_store)
+    held = hold_batch(sqlite_store, BATCH)
+    sqlite_store.finish_batch(held, BatchState.FAILED, "2 MISSING", NOW)
+    assert "FAILED (2 MISSING)" in cli.ok("status", "r")
+
+
+def test_pending_lists_the_open_jobs(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    first, second, _ = plant(sqlite_store, chunks=3)
+    submit(sqlite_store, first)
+    submit(sqlite_store, second, after(minutes=1))
+    end_job(sqlite_store, first, after(minutes=2))
+    assert cli.document("pending") == {
+        "total_pending": 1,
+        "chunks": [
+            {
+                "chunk_id": second,
+                "batch_id": BATCH,
+                "job_arn": arn(second),
+                "job_name": job_name(second),
+                "status": "Submitted",
+                "model": MODEL,
+                "files": 2,
+                "records": 2,
+                "processed": None,
+                "submitted_at": "2026-01-05T10:01:00Z",
+                "last_checked_at": None,
+            }
+        ],
+    }
+    assert second in cli.ok("pending")
+
+
+def test_tables_fit_eighty_columns(cli: CommandLine, ended: str, sqlite_store: SqlStore) -> None:
+    (chunk,) = plant(sqlite_store, "a-request-with-a-rather-long-name-" + "x" * 60)
+    submit(sqlite_store, chunk)
+    sqlite_store.failed(hold_chunk(sqlite_store, chunk), "fetch", "something long " * 20, NOW)
+    for words in (["status"], ["pending"]):
+        lines: list[str] = cli.ok(*words).splitlines()
+        assert max(map(len, lines)) <= 80, max(lines, key=len)
+
+
+def test_status_can_be_read_while_another_writes(
+    cli: CommandLine, ended: str, sqlite_store: SqlStore
+) -> None:
+    with sqlite_store.database.write():
+        assert cli.document("status", "r")["state"] == "COMPLETED_WITH_ERRORS"
+
+
+def test_a_paused_model_stands_in_the_status(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    sqlite_store.pause(MODEL, "three chunks failed", NOW)
+    assert "three chunks failed" in cli.ok("status")
