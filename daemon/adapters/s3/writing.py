@@ -3,7 +3,7 @@
 import gzip
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,8 @@ class Upload:
 @contextmanager
 def writer(upload: Upload) -> Iterator[Writer]:
     """Give a writer for one object, which appears whole when the block is left and never if it raises."""
-    try:
+    with ExitStack() as unless_finished:
+        unless_finished.callback(upload.abandon)
         if upload.place["Key"].endswith(".gz"):
             # No name and no time in the header: the same lines make the same bytes.
             with gzip.GzipFile(filename="", mode="wb", fileobj=upload, mtime=0) as packed:
@@ -120,6 +121,4 @@ def writer(upload: Upload) -> Iterator[Writer]:
         else:
             yield upload
         upload.finish()
-    except BaseException:
-        upload.abandon()
-        raise
+        unless_finished.pop_all()
