@@ -22,7 +22,7 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
         return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
     if batch.state in BATCH_ENDS:
         return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
-    if not _all_through(batch, world.store.count(batch.batch_id)):
+    if not _is_through(batch, world):
         return done(then=next_chunks(batch.model, world) if batch.round else ())
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
@@ -30,18 +30,17 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
     return _settle(world.store.batch(message.batch_id) or batch, held, world)
 
 
-def _all_through(batch: Batch, count: BatchCount) -> bool:
-    return batch.state is not BatchState.PLANNING and count.chunks == count.chunks_through
+def _is_through(batch: Batch, world: World) -> bool:
+    return batch.state is not BatchState.PLANNING and world.store.is_through(batch.batch_id)
 
 
 def _settle(batch: Batch, held: Held, world: World) -> Outcome:
-    count = world.store.count(batch.batch_id)
-    if batch.state in BATCH_ENDS or not _all_through(batch, count):
+    if batch.state in BATCH_ENDS or not _is_through(batch, world):
         return Done()
     items = [] if batch.cancelled else gather(batch, lambda record: _ask(record, batch, world), world)
     if items:
         return resubmit(batch, held, items, world)
-    return _end(batch, held, count, world)
+    return _end(batch, held, world)
 
 
 def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
@@ -51,8 +50,9 @@ def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
     return tokens_for_retry(record, world.policy.max_attempts, limit)
 
 
-def _end(batch: Batch, held: Held, count: BatchCount, world: World) -> Outcome:
+def _end(batch: Batch, held: Held, world: World) -> Outcome:
     """Write the results, then the state, then send the event: each speaks only of what is there."""
+    count = world.store.count(batch.batch_id)
     state = end_of(count.records + count.refused, count.good, cancelled=batch.cancelled)
     reason = _reason(batch, count, state)
     write_report(batch, count, state, reason, world)

@@ -104,11 +104,11 @@ class Machine:
         mark = f"-{batch_id[1:7]}-"
         return [job for job in self.local.server.control.jobs() if mark in job["name"]]
 
-    def bought(self, batch_id: str) -> dict[str, int]:
-        """Count how often each record was bought, padding left out."""
+    def sent(self, batch_id: str) -> dict[str, int]:
+        """Count how often each record was sent, padding left out."""
         counts: dict[str, int] = {}
         for job in self.jobs(batch_id):
-            for record_id in job["bought"]:
+            for record_id in job["records"]:
                 if not layout.is_padding(record_id):
                     counts[record_id] = counts.get(record_id, 0) + 1
         return counts

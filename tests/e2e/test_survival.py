@@ -34,10 +34,10 @@ def check(running: Machine, batch_id: str) -> None:
     lines = running.results(batch_id)
     assert {(line["file_id"], line["analysis_type"]): line["outcome"] for line in lines} == expected
     assert len(lines) == len(expected)
-    bought = running.bought(batch_id)
-    twice = {record_id for record_id, times in bought.items() if times > 1}
+    sent = running.sent(batch_id)
+    twice = {record_id for record_id, times in sent.items() if times > 1}
     assert twice == {f"file-{files[1]}:summary"}
-    assert set(bought.values()) == {1, 2}
+    assert set(sent.values()) == {1, 2}
     assert len(running.jobs(batch_id)) == len(running.store.chunk_ids(batch_id)) == JOBS_A_BATCH
 
 

@@ -1,0 +1,82 @@
+"""The demo, run as a newcomer runs it: a process, from nothing to cleaned folders."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.media import make_media
+from deploy.local.processes import ROOT
+
+SECONDS = 200
+PORT = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+def demo(*words: str, seconds: float = SECONDS) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", "demo", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+def test_the_demo_stores_every_answer_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = demo("--dir", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All as it should be" in done.stdout
+    for name in ("Video, 1.mov", "日本語.mp4", "().mp4", "写真.webp", "not_found", "notes.txt"):
+        assert name in done.stdout
+    text = (tmp_path / "demo" / "results.jsonl").read_text()
+    lines = [json.loads(line) for line in text.rstrip("\n").split("\n")]
+    good = {line["file_id"] for line in lines if line["outcome"] == "SUCCEEDED"}
+    refused = {line["error"]["code"] for line in lines if line["outcome"] == "REFUSED"}
+    assert len(good) == 15
+    assert refused == {"not_found", "format"}
+    assert max(map(len, done.stdout.splitlines())) < 250
+    assert_nobody_listens(done.stdout)
+
+
+def test_the_demo_takes_a_folder_of_the_users_own(tmp_path: Path) -> None:
+    own = tmp_path / "my media"
+    videos = make_media(tmp_path / "made")
+    (own / "deep er").mkdir(parents=True)
+    videos[4].rename(own / "deep er" / "clip, one.mov")
+    (own / "notes.txt").write_text("nothing to see")
+    done = demo(str(own), "--dir", str(tmp_path / "state"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "clip, one.mov" in done.stdout
+    assert "notes.txt" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["empty", "missing"])
+def test_a_folder_without_files_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = demo(str(tmp_path / name), "--dir", str(tmp_path / "state"), seconds=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_state_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "diary.txt").write_text("mine")
+    make_media(tmp_path / "media")
+    done = demo("--dir", str(tmp_path), seconds=60)
+    assert done.returncode == 2
+    assert (tmp_path / "demo" / "diary.txt").read_text() == "mine"
+
+
+def assert_nobody_listens(output: str) -> None:
+    """Check that every server the demo named has ended."""
+    import socket
+
+    for port in set(PORT.findall(output)):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(port))) != 0, port
