@@ -1,7 +1,7 @@
 """What a verb may reach, each part opened at its first use and closed at the verb's end."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,14 +27,25 @@ if TYPE_CHECKING:
 class Access:
     """The parts of the system as one verb uses them."""
 
-    def __init__(self, parts: "Parts") -> None:
-        self.parts = parts
-        self.settings: Settings = parts.settings
+    def __init__(self, settings: "Settings", stack: ExitStack) -> None:
+        self.settings = settings
+        self._stack = stack
 
-    @property
+    @cached_property
+    def parts(self) -> "Parts":
+        """What speaks to AWS: it takes a second to load, and most verbs only read the database."""
+        from daemon.wiring import Parts
+
+        parts = Parts(self.settings)
+        self._stack.callback(parts.close)
+        return parts
+
+    @cached_property
     def models(self) -> "ModelTable":
         """The model table."""
-        return self.parts.models
+        from daemon.model_file import read_models
+
+        return read_models(self.settings)
 
     @cached_property
     def policy(self) -> "Policy":
@@ -44,8 +55,21 @@ class Access:
     @cached_property
     def engine(self) -> "Engine":
         """The database, which must have its tables."""
-        engine = open_engine(self.parts)
+        engine = self.open_database()
         _check_schema(engine)
+        return engine
+
+    def open_database(self) -> "Engine":
+        """Return the engine of DATABASE_URL; nothing is connected yet."""
+        from sqlalchemy.exc import ArgumentError
+
+        from daemon.adapters.store import make_engine
+
+        try:
+            engine = make_engine(self.settings.database_url)
+        except (ArgumentError, ValueError, OSError) as error:
+            raise click.ClickException(f"NOVABATCH_DATABASE_URL cannot be used: {error}") from error
+        self._stack.callback(engine.dispose)
         return engine
 
     @cached_property
@@ -112,16 +136,13 @@ class Access:
 def open_access() -> Iterator[Access]:
     """Read the settings and open what the verb asks for, until the block ends."""
     from daemon.settings import BadSettings
-    from daemon.wiring import Parts
     from schemas.models import BadModelTable
 
-    parts = Parts(read_settings())
     try:
-        yield Access(parts)
+        with ExitStack() as stack:
+            yield Access(read_settings(), stack)
     except (BadSettings, BadModelTable) as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        parts.close()
 
 
 def read_settings() -> "Settings":
@@ -132,16 +153,6 @@ def read_settings() -> "Settings":
         return load()
     except BadSettings as error:
         raise click.ClickException(str(error)) from error
-
-
-def open_engine(parts: "Parts") -> "Engine":
-    """Return the engine of DATABASE_URL; nothing is connected yet."""
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return parts.engine
-    except (ArgumentError, ValueError, OSError) as error:
-        raise click.ClickException(f"NOVABATCH_DATABASE_URL cannot be used: {error}") from error
 
 
 def shown(engine: "Engine") -> str:

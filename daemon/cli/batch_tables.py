@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.output import cell, console, moment, show, size, table
+from daemon.cli.output import cell, cents, console, moment, short, show, size, table
 
 Document = Mapping[str, Any]
 CHUNKS_SHOWN = 40
@@ -13,11 +13,11 @@ CHUNKS_SHOWN = 40
 
 def show_overview(document: Document, resting: Sequence[Document]) -> None:
     """Show a line for each batch, and the last errors."""
-    made = table("request_id", "state", "files>", "good/records>", "USD>", "created")
+    made = table("request_id~", "state", "files>", "good>", "USD>", "created")
     for batch in document["batches"]:
         good = f"{_good(batch)}/{batch['records']['total']}"
-        row = (batch["request_id"], batch["state"], batch["files"]["total"], good, batch["cost_usd"])
-        made.add_row(*map(cell, row), moment(batch["created_at"]))
+        row = (batch["request_id"], batch["state"], batch["files"]["total"], good)
+        made.add_row(*map(cell, row), cents(batch["cost_usd"]), short(batch["created_at"]))
     show(made, otherwise="No batch yet: post one with `novabatch send FILE`.")
     if document["last_errors"]:
         _show_errors(document["last_errors"])
@@ -34,8 +34,8 @@ def show_batch(document: Document, resting: Sequence[Document]) -> None:
         records = f"{chunk['records']}+{chunk['padding']}" if chunk["padding"] else chunk["records"]
         made.add_row(
             *map(cell, (chunk["index"], chunk["state"], chunk["files"], records, size(chunk["bytes"]))),
-            moment(chunk["ended_at"]),
-            moment(chunk["cleaned_at"]),
+            short(chunk["ended_at"]),
+            short(chunk["cleaned_at"]),
         )
     if chunks:
         show(made)
@@ -70,11 +70,10 @@ def batch_lines(document: Document) -> list[str]:
 def show_pending(document: Document) -> None:
     """Show the open jobs."""
     made = table("chunk", "status", "files>", "processed>", "submitted")
-    made.columns[0].min_width = 25
     for chunk in document["chunks"]:
         processed = f"{cell(chunk['processed'])}/{chunk['records']}"
         row = (chunk["chunk_id"], chunk["status"] or "not confirmed", chunk["files"])
-        made.add_row(*map(cell, row), processed, moment(chunk["submitted_at"]))
+        made.add_row(*map(cell, row), processed, short(chunk["submitted_at"]))
     show(made, otherwise="No job is open.")
 
 
@@ -89,11 +88,9 @@ def show_resting(resting: Sequence[Document]) -> None:
 
 
 def _show_errors(errors: Sequence[Document]) -> None:
-    made = table("time", "chunk", "last errors")
-    made.columns[0].min_width = 16
-    made.columns[1].min_width = 25
+    made = table("time", "chunk", "last errors~")
     for error in errors:
-        made.add_row(moment(error["time"]), cell(error["chunk_id"]), cell(error["message"]))
+        made.add_row(short(error["time"]), cell(error["chunk_id"]), cell(error["message"]))
     console().print(made)
 
 

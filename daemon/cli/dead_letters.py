@@ -102,7 +102,7 @@ def _describe(queue: str, letter: "DeadLetter") -> dict[str, Any]:
 
 
 def _show(document: Sequence[dict[str, Any]]) -> None:
-    made = table("queue", "message", "sent", "why")
+    made = table("queue", "message~", "sent", "why~")
     made.columns[1].min_width = 18
     for each in document:
         why = f"{each['error_code'] or 'failed too often'}: {each['error_message'] or 'see the logs'}"

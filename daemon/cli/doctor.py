@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.access import Access, open_access, open_engine, shown
+from daemon.cli.access import Access, open_access, shown
 from daemon.cli.output import as_json, cell, show, table, write_json
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _database(access: Access) -> str:
     from daemon.adapters.store import schema_is_current
     from daemon.adapters.store.database import Database
 
-    engine = open_engine(access.parts)
+    engine = access.open_database()
     with Database(engine).read():
         pass
     if not schema_is_current(engine):
@@ -176,7 +176,7 @@ def _shown(settings: "Settings", name: str) -> str | None:
 
 
 def _tell(checks: list[Check], settings: list[dict[str, Any]]) -> None:
-    made = table("setting", "value", "from")
+    made = table("setting", "value~", "from")
     for each in settings:
         made.add_row(*map(cell, (each["name"].removeprefix("NOVABATCH_"), each["value"], each["source"])))
     show(made)

@@ -31,7 +31,7 @@ def show_history(document: Document) -> None:
 
 def _show_batch(document: Document) -> None:
     show_batch(document, ())
-    made = table("refused file", "code", "reason")
+    made = table("refused file~", "code", "reason~")
     for each in document["refused_files"][:SHOWN]:
         made.add_row(*map(cell, (each["file_id"], each["code"], each["reason"])))
     if made.row_count:
@@ -48,7 +48,7 @@ def _show_chunk(document: Document) -> None:
     failures = ", ".join(f"{kind} {count} times" for kind, count in document["failures"].items())
     if failures:
         click.echo(f"failures  {failures}; the last: {document['last_error']}")
-    made = table("file_id", "original", "copy")
+    made = table("file_id~", "original~", "copy~")
     for each in document["placed"][:SHOWN]:
         copy = f"refused: {each['code']}" if each["refused"] else each["safe_name"]
         made.add_row(*map(cell, (each["file_id"], each["s3_key"], copy)))
@@ -67,7 +67,7 @@ def _show_file(document: Document) -> None:
 
 
 def _show_attempts(attempts: Sequence[Document]) -> None:
-    made = table("record", "try>", "outcome", "tokens>", "USD>", "chunk")
+    made = table("record~", "try>", "outcome~", "tokens>", "USD>", "chunk")
     for each in attempts[:SHOWN]:
         tokens = f"{each['input_tokens'] or 0}+{each['output_tokens'] or 0}"
         outcome = (each["outcome"] or "waiting") + _notes(each)

@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -32,14 +33,14 @@ def console() -> "Console":
 
 
 def table(*columns: str, title: str = "") -> "Table":
-    """Return a plain table; a column whose name ends with `>` is set to the right."""
+    """Return a plain table: a column whose name ends with `>` is set to the right, one with `~` may fold."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, show_edge=False, title=title or None, title_justify="left", pad_edge=False)
     for name in columns:
-        right = name.endswith(">")
-        made.add_column(name.rstrip(">"), justify="right" if right else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if name.endswith(">") else "left"
+        made.add_column(name.rstrip(">~"), justify=side, overflow="fold", no_wrap=not name.endswith("~"))
     return made
 
 
@@ -59,8 +60,18 @@ def cell(value: object) -> str:
 
 
 def moment(text: str | None) -> str:
-    """Shorten a time for a table to minutes."""
-    return "-" if text is None else text[:16].replace("T", " ")
+    """Shorten a time to seconds."""
+    return "-" if text is None else text[:19].replace("T", " ")
+
+
+def short(text: str | None) -> str:
+    """Shorten a time for a table to month, day and minute."""
+    return "-" if text is None else text[5:16].replace("T", " ")
+
+
+def cents(amount: str | None) -> str:
+    """Shorten money for a table to a hundredth of a cent; the whole amount stands in the documents."""
+    return "unknown" if amount is None else f"{Decimal(amount):.4f}"
 
 
 def size(count: int) -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from daemon.cli.access import open_access, open_engine, read_settings, shown
+from daemon.cli.access import open_access, read_settings, shown
 
 ROLES = ("submit", "job_state", "cleanup")
 
@@ -29,7 +29,7 @@ def migrate() -> None:
     from daemon.adapters.store import migrate as migrate_schema
 
     with open_access() as access:
-        engine = open_engine(access.parts)
+        engine = access.open_database()
         try:
             migrate_schema(engine)
         except DBAPIError as error:

@@ -32,7 +32,11 @@ def ask_json(environment: Mapping[str, str], *words: str) -> dict[str, Any]:
     return document
 
 
-def is_known(environment: Mapping[str, str], batch: str) -> bool:
-    """Tell whether the store knows a batch yet."""
-    known = ask_json(environment, "status")["batches"]
-    return any(each["request_id"] == batch for each in known)
+def ask_status(environment: Mapping[str, str], batch: str) -> dict[str, Any]:
+    """Return the status of a batch; empty while the store does not know it."""
+    try:
+        return ask_json(environment, "status", batch)
+    except CommandError as error:
+        if "is not in the store" in str(error):
+            return {}
+        raise

@@ -49,7 +49,7 @@ class Demo:
         """Send, watch, show; return what is not as it should be."""
         self._send()
         status = self._watch()
-        lines = [json.loads(each) for each in ask(self.environment, "results", self.request_id).splitlines()]
+        lines = [json.loads(each) for each in self._results()]
         key = f"nova_results/{status['batch_id']}/results.jsonl"
         found = findings.answers(self.files, lines)
         problems = findings.problems_of_answers(found)
@@ -62,6 +62,10 @@ class Demo:
         """Tell one thing, with the seconds since the beginning."""
         elapsed = f"[{time.monotonic() - self.began:5.1f} s]"
         self.console.print(f"{elapsed} {text}", soft_wrap=True, markup=False, highlight=False)
+
+    def _results(self) -> list[str]:
+        """Return the result lines; what is within them may hold other line breaks than this one."""
+        return ask(self.environment, "results", self.request_id).rstrip("\n").split("\n")
 
     def _send(self) -> None:
         self.say(f"local AWS at {self.local.server.url}, consumers {', '.join(self.local.consumers)} ready")

@@ -1,29 +1,34 @@
 """The demo's tables; they fit 80 columns."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from deploy.local.demo.findings import Answer
 
 SHOWN_COPIES = 12
+NAME, COPY = 24, 38
+FIXED = 59  # columns that the words of an answer do not have
 
 
 def show_answers(console: Console, found: Sequence[Answer]) -> None:
     """Show each analysed file with the first words of its answer."""
     table = _table("What came of each file", "file", "outcome", "tokens", "USD", "begins")
-    table.columns[0].max_width = 26
     table.columns[2].justify = table.columns[3].justify = "right"
     for each in found:
         if each.outcome != "REFUSED":
             line = each.line or {}
             tokens = f"{line.get('input_tokens') or 0}+{line.get('output_tokens') or 0}"
-            cost = line.get("cost_usd") or ("0" if line.get("reused_from") else "unknown")
-            table.add_row(_cell(each.original.name), each.outcome, tokens, cost, _cell(each.words))
+            name, words = cut(each.original.name, NAME), cut(each.words, console.width - FIXED)
+            table.add_row(name, each.outcome, tokens, _usd(line), words)
     console.print(table)
+    console.print()
 
 
 def show_refused(console: Console, found: Sequence[Answer]) -> None:
@@ -33,11 +38,11 @@ def show_refused(console: Console, found: Sequence[Answer]) -> None:
         return
     table = _table("Refused, and the rest went on", "file", "code", "reason")
     table.columns[2].no_wrap = False
-    table.columns[0].max_width = 26
     for each in refused:
         code, why = each.error
-        table.add_row(_cell(each.original.name), code, _cell(why))
+        table.add_row(cut(each.original.name, NAME), code, escape(why))
     console.print(table)
+    console.print()
 
 
 def show_chunks(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
@@ -51,18 +56,19 @@ def show_chunks(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(str(chunk["index"]), chunk["state"], str(chunk["files"]), records, size, job)
     table.caption = "records: ours + padding up to Bedrock's minimum"
     console.print(table)
+    console.print()
 
 
 def show_copies(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
     """Show under which names Bedrock read the files, and that the folders are gone."""
     table = _table("What was copied, and cleaned up", "original", "copy in files/")
-    table.columns[0].max_width = table.columns[1].max_width = 36
     placed = [each for chunk in chunks for each in chunk["placed"] if not each["refused"]]
     for each in placed[:SHOWN_COPIES]:
-        table.add_row(_cell(each["s3_key"].rpartition("/")[2]), _cell(each["safe_name"]))
+        table.add_row(cut(each["s3_key"].rpartition("/")[2], COPY), cut(each["safe_name"], COPY))
     if len(placed) > SHOWN_COPIES:
         table.add_row(f"and {len(placed) - SHOWN_COPIES} more", "")
     console.print(table)
+    console.print()
     for chunk in chunks:
         size = f"{chunk['cleaned_objects']} objects, {chunk['cleaned_bytes']:,} bytes"
         console.print(f"  cleaned: nova_batch/{chunk['folder']}/ and its output: {size}", soft_wrap=True)
@@ -85,11 +91,26 @@ def show_places(console: Console, places: Mapping[str, str]) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+    )
     for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+        table.add_column(column, no_wrap=True, overflow="fold")
     return table
 
 
-def _cell(text: str) -> str:
-    return escape(text)
+def cut(text: str, width: int) -> str:
+    """Cut a text to so many columns of a terminal, for a cell."""
+    shown = Text(text)
+    shown.truncate(max(width, 10), overflow="ellipsis")
+    return escape(shown.plain)
+
+
+def _usd(line: Mapping[str, Any]) -> str:
+    cost = line.get("cost_usd")
+    return f"{Decimal(cost):.5f}" if cost else "reused" if line.get("reused_from") else "unknown"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.local.demo.command import ask_json, is_known
+from deploy.local.demo.command import ask_status
 from deploy.local.up import Local
 
 ENDS = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELLED"})
@@ -22,11 +22,9 @@ def watch(local: Local, environment: Mapping[str, str], request_id: str) -> Iter
     """Yield the batch's status each time it has changed, until all is done."""
     pause, last_change = threading.Event(), time.monotonic()
     before: dict[str, Any] = {}
-    known = False
     while True:
         _check_processes(local)
-        known = known or is_known(environment, request_id)
-        now = ask_json(environment, "status", request_id) if known else {}
+        now = ask_status(environment, request_id)
         if now != before:
             before, last_change = now, time.monotonic()
             yield now
