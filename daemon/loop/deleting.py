@@ -45,6 +45,8 @@ class Deleter:
         """Take a message whose outcome is settled but for its deletion."""
         received = _message(hold)
         with self._changed:
+            if (twin := self._pending.get(received.id)) is not None:
+                hold = self._newer(twin.hold, hold)
             self._pending[received.id] = _Pending(hold, self._clock.monotonic())
             if len(self._pending) in (1, BATCH):
                 self._changed.notify_all()
@@ -81,6 +83,13 @@ class Deleter:
     def is_empty(self) -> bool:
         """Tell whether nothing is left to delete."""
         return not self._pending
+
+    def _newer(self, one: Hold, other: Hold) -> Hold:
+        """Keep one of two holds of a message that was delivered twice: its receipt is the newest."""
+        older, newer = sorted((one, other), key=lambda hold: hold.serial)
+        older.settled = True
+        self._heartbeat.drop(older)
+        return newer
 
     def _delete(self, group: Sequence[_Pending]) -> bool:
         with locked([each.hold for each in group]):
