@@ -24,11 +24,12 @@ from daemon.loop.hold import Hold
 from daemon.loop.publishing import Publisher
 from daemon.mailbox import Mailbox, Outlet
 from daemon.metrics import Metrics
+from daemon.model_file import read_models
 from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
 from daemon.store_gauges import Leader, StoreGauges, queue_figures
 from daemon.worker import Means, Pace, Tick, Worker
 from schemas.messages import Reconcile
-from schemas.models import ModelTable, load_models
+from schemas.models import ModelTable
 from schemas.queues import Queue
 
 if TYPE_CHECKING:
@@ -67,12 +68,7 @@ class Parts:
     @cached_property
     def models(self) -> ModelTable:
         """The models that can be used."""
-        limits = {name: getattr(self.settings, name) for name in ("slots", "min_records", "max_file_bytes")}
-        file = self.settings.models_file
-        try:
-            return load_models(file.read_text() if file else None, **limits)
-        except OSError as error:
-            raise BadSettings(f"NOVABATCH_MODELS_FILE: cannot read {file}: {error.strerror}") from error
+        return read_models(self.settings)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "retry": "sending:retry",
     "pause": "steering:pause",
     "resume": "steering:resume",
+    "reconcile": "running:reconcile",
     "cleanup": "cleaning:cleanup",
     "storage": "cleaning:storage",
     "dlq": "dead_letters:dlq",

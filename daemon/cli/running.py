@@ -3,6 +3,7 @@
 import click
 
 from daemon.cli.access import open_access, read_settings, shown
+from daemon.cli.output import as_json, write_json
 
 ROLES = ("submit", "job_state", "cleanup")
 
@@ -19,6 +20,26 @@ def run(role: str) -> None:
 
     roles = [Role(each) for each in ROLES] if role == "all" else [Role(role)]
     raise click.exceptions.Exit(run_roles(roles, read_settings()))
+
+
+@click.command()
+@as_json
+def reconcile(as_json: bool) -> None:
+    """Make one pass over store and Bedrock.
+
+    Sends the messages that are missing: for jobs whose event never came, for work that nobody does.
+    """
+    from daemon.cli.reconciling import make_pass
+
+    with open_access() as access:
+        sent = make_pass(access)
+    if as_json:
+        write_json({"sent": sent})
+        return
+    for action, count in sent.items():
+        click.echo(f"{action}: sent {count}")
+    if not sent:
+        click.echo("nothing was missing, nothing was sent")
 
 
 @click.command()

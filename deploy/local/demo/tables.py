@@ -14,7 +14,7 @@ from deploy.local.demo.findings import Answer
 
 SHOWN_COPIES = 12
 NAME, COPY = 24, 38
-FIXED = 59  # columns that the words of an answer do not have
+FIXED = 61  # columns that the words of an answer do not have
 
 
 def show_answers(console: Console, found: Sequence[Answer]) -> None:
@@ -98,6 +98,7 @@ def _table(title: str, *columns: str) -> Table:
         caption_justify="left",
         box=SIMPLE_HEAD,
         show_edge=False,
+        pad_edge=False,
     )
     for column in columns:
         table.add_column(column, no_wrap=True, overflow="fold")
