@@ -7,10 +7,10 @@ from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from consumers.core.world import Policy
@@ -118,11 +118,12 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.database_url.startswith("sqlite") and "///" not in self.database_url:
-            raise ValueError("database_url: write sqlite:////path/to/file.db")
-        return self
+    @field_validator("database_url")
+    @classmethod
+    def _file_named(cls, value: str) -> str:
+        if value.startswith("sqlite") and "///" not in value:
+            raise ValueError("write sqlite:////path/to/file.db")
+        return value
 
     def queue_name(self, queue: Queue) -> str:
         """Return the name or URL of one of the three queues."""

@@ -1,0 +1,1 @@
+"""The ports of the stages, each spoken through one technology."""

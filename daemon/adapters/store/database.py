@@ -53,7 +53,8 @@ def _border() -> Iterator[None]:
     except IntegrityError as error:
         raise Rejected(f"the database refuses it: {error.orig}") from error
     except (OperationalError, PoolTimeout) as error:
-        raise PassingFault(f"the database did not answer: {error}", "DatabaseBusy") from error
+        why = error.orig if isinstance(error, OperationalError) else error
+        raise PassingFault(f"the database did not answer: {why}", "DatabaseBusy") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise PassingFault(f"the database went away: {error.orig}", "DatabaseGone") from error

@@ -15,7 +15,12 @@ _POSTGRES_OPTIONS = (
 def make_engine(url: str) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL; nothing is connected yet."""
     parsed = make_url(url)
-    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    backend = parsed.get_backend_name()
+    if backend not in _MAKERS:
+        raise ValueError(
+            f"{backend} is not supported. Write sqlite:////path/to/file.db or postgresql+psycopg://…"
+        )
+    return _MAKERS[backend](parsed)
 
 
 def _postgres(url: URL) -> Engine:
@@ -54,3 +59,6 @@ def _begin(connection: Any) -> None:
     mode = connection.get_execution_options().get("novabatch", "write")
     if mode != "once":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+
+
+_MAKERS = {"sqlite": _sqlite, "postgresql": _postgres}

@@ -1,0 +1,112 @@
+"""`cleanup` and `storage`: nothing goes unasked, and every byte is in its area."""
+
+from typing import Any
+
+from consumers.core import layout
+from consumers.core.lifecycle import ChunkState
+from daemon.adapters.store import SqlStore
+from deploy.local import stack
+from tests.cli.command_line import CommandLine
+from tests.cli.queues import bodies, depth
+from tests.contracts.planting import NOW, end_job, hold_chunk, plant, submit
+
+UNOWNED = "job_20250101_000000_abcdef_000"
+
+
+def ended(store: SqlStore, request_id: str = "r") -> str:
+    (chunk,) = plant(store, request_id)
+    submit(store, chunk)
+    end_job(store, chunk)
+    held = hold_chunk(store, chunk)
+    store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
+    store.release(held)
+    return chunk
+
+
+def fill(s3: Any, store: SqlStore, chunk: str) -> str:
+    """Put three objects of ten bytes each into a chunk's folders."""
+    found = store.chunk(chunk)
+    assert found is not None
+    keys = [layout.manifest_key(found.folder), layout.file_key(found.folder, "0.mov")]
+    put(s3, *keys, layout.output_prefix(found.folder) + "x/manifest.jsonl.out")
+    return found.folder
+
+
+def put(s3: Any, *keys: str) -> None:
+    for key in keys:
+        s3.put_object(Bucket=stack.BUCKET, Key=key, Body=b"0123456789")
+
+
+def test_a_dry_run_counts_what_would_go_and_sends_nothing(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
+) -> None:
+    folder = fill(s3, sqlite_store, ended(sqlite_store))
+    assert cloud.document("cleanup", "--dry-run") == {
+        "jobs_processed": 1,
+        "jobs_cleaned": 1,
+        "objects_deleted": 3,
+        "bytes_freed": 30,
+        "errors": [],
+        "dry_run": True,
+    }
+    assert folder in cloud.ok("cleanup", "r", "--dry-run")
+    assert depth(sqs, stack.CLEANUP_QUEUE) == 0
+
+
+def test_without_a_terminal_cleanup_asks_for_a_decision(cli: CommandLine) -> None:
+    error = cli.refused("cleanup", code=2)
+    assert "add --yes or --dry-run" in error
+
+
+def test_a_sweep_is_sent_and_its_end_awaited(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
+) -> None:
+    chunk = ended(sqlite_store)
+    fill(s3, sqlite_store, chunk)
+    done = cloud.run("cleanup", "--yes", "--older-than-days", "3", "--wait", "0", "--json")
+    assert done.exit_code == 0
+    assert f'"chunk_id": "{chunk}"' in done.stdout
+    (body,) = bodies(sqs, stack.CLEANUP_QUEUE)
+    assert (body["type"], body["older_than_days"], body["dry_run"]) == ("sweep", 3, False)
+
+
+def test_one_batch_can_be_cleaned_alone(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
+) -> None:
+    fill(s3, sqlite_store, ended(sqlite_store))
+    fill(s3, sqlite_store, ended(sqlite_store, "other"))
+    cloud.run("cleanup", "other", "--yes", "--wait", "0")
+    (body,) = bodies(sqs, stack.CLEANUP_QUEUE)
+    assert (body["type"], body["batch_id"]) == ("cleanup_batch", layout.batch_id("other"))
+
+
+def test_nobody_who_cleans_is_a_failure(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
+    fill(s3, sqlite_store, ended(sqlite_store))
+    done = cloud.run("cleanup", "--yes", "--wait", "1")
+    assert done.exit_code == 1
+    assert "sent, not cleaned yet" in done.stderr
+
+
+def test_what_is_not_old_enough_stays(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
+    fill(s3, sqlite_store, ended(sqlite_store))
+    assert "Nothing to clean." in cloud.ok("cleanup", "--yes", "--older-than-days", "3650")
+
+
+def test_storage_puts_every_object_into_its_area(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
+    fill(s3, sqlite_store, ended(sqlite_store))
+    (running,) = plant(sqlite_store, "running")
+    fill(s3, sqlite_store, running)
+    put(s3, "proxy_video/a.mov", layout.results_key(layout.batch_id("r")))
+    put(s3, layout.input_prefix(UNOWNED) + "manifest.jsonl", f"{layout.INPUT_ROOT}strange.txt")
+    put(s3, "batch_input_1.jsonl", f"{layout.OUTPUT_ROOT}flat.jsonl.out")
+    counted = {area: (each["objects"], each["bytes"]) for area, each in cloud.document("storage").items()}
+    assert counted == {
+        "originals": (1, 10),
+        "batch_folders": (6, 60),
+        "output": (2, 20),
+        "results": (1, 10),
+        "cleanable": (3, 30),
+        "unowned": (2, 20),
+        "legacy": (2, 20),
+    }
+    assert "batch_folders" in cloud.ok("storage")

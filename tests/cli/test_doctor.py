@@ -1,0 +1,105 @@
+"""`doctor`, `migrate`, and what people get to read when something is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import stack
+from tests.cli.command_line import NOWHERE, CommandLine
+from tests.cli.queues import url_of
+
+
+def faults(cli: CommandLine) -> dict[str, str]:
+    import json
+
+    done = cli.run("doctor", "--json")
+    assert done.exit_code == 1
+    return {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"] if not each["ok"]}
+
+
+def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
+    document = cloud.document("doctor")
+    assert document["ok"]
+    assert [each["name"] for each in document["checks"]] == [
+        *("settings", "variables", "models", "credentials"),
+        *("queue submit", "queue state", "queue cleanup"),
+        *("bucket", "bedrock", "database"),
+    ]
+    assert "FAULT" not in cloud.ok("doctor")
+
+
+def test_each_setting_is_told_with_its_source(cloud: CommandLine) -> None:
+    cloud.settings["NOVABATCH_SLOTS"] = "7"
+    told = {each["name"]: (each["value"], each["source"]) for each in cloud.document("doctor")["settings"]}
+    assert told["NOVABATCH_SLOTS"] == ("7", "environment")
+    assert told["NOVABATCH_MAX_ATTEMPTS"] == ("3", "default")
+
+
+def test_a_queue_that_is_gone_is_found(cloud: CommandLine, sqs: Any) -> None:
+    sqs.delete_queue(QueueUrl=url_of(sqs, stack.CLEANUP_QUEUE))
+    assert list(faults(cloud)) == ["queue cleanup"]
+
+
+def test_a_queue_without_dead_letters_is_found(cloud: CommandLine, sqs: Any) -> None:
+    sqs.create_queue(QueueName="bare")
+    cloud.settings["NOVABATCH_STATE_QUEUE"] = "bare"
+    assert "has no dead-letter queue" in faults(cloud)["queue state"]
+
+
+def test_a_missing_bucket_and_a_misspelt_setting_are_found(cloud: CommandLine) -> None:
+    cloud.settings |= {"NOVABATCH_BUCKET": "no-such-bucket", "NOVABATCH_SLOT": "3"}
+    found = faults(cloud)
+    assert set(found) == {"bucket", "variables"}
+    assert "did you mean NOVABATCH_SLOTS" in found["variables"]
+
+
+def test_a_database_without_tables_is_found_and_mended(cloud: CommandLine, tmp_path: Path) -> None:
+    cloud.settings["NOVABATCH_DATABASE_URL"] = f"sqlite:///{tmp_path / 'new' / 'other.db'}"
+    assert list(faults(cloud)) == ["database"]
+    assert "run `novabatch migrate`" in cloud.refused("status")
+    assert "has the schema" in cloud.ok("migrate")
+    assert cloud.document("doctor")["ok"]
+
+
+def test_a_password_is_never_shown(cli: CommandLine) -> None:
+    cli.settings["NOVABATCH_DATABASE_URL"] = "postgresql://u:secret@127.0.0.1:9/n"
+    for words in (["doctor"], ["doctor", "--json"], ["status"], ["migrate"]):
+        done = cli.run(*words)
+        assert done.exit_code == 1
+        assert "secret" not in done.output
+
+
+@pytest.mark.parametrize("words", [["dlq", "list"], ["storage"], ["reconcile"]])
+def test_an_endpoint_that_does_not_answer_is_named(cli: CommandLine, words: list[str]) -> None:
+    error = cli.refused(*words)
+    assert NOWHERE in error
+    assert "novabatch doctor" in error
+    assert len(error.splitlines()) == 2
+
+
+def test_a_bad_setting_is_named_with_what_to_write(cli: CommandLine) -> None:
+    cli.settings["NOVABATCH_SLOTS"] = "many"
+    error = cli.refused("status")
+    assert error.startswith("Error: NOVABATCH_SLOTS: ")
+    assert len(error.splitlines()) == 1
+
+
+def test_a_bucket_that_is_not_set_is_asked_for(cli: CommandLine) -> None:
+    cli.settings["NOVABATCH_BUCKET"] = ""
+    assert "NOVABATCH_BUCKET is not set" in cli.refused("storage")
+
+
+def test_a_bad_model_file_is_named(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "models.json"
+    path.write_text('{"models": [{"id": "x"}]}')
+    cli.settings["NOVABATCH_MODELS_FILE"] = str(path)
+    assert "MODELS_FILE: models.0.max_output_tokens is missing" in cli.refused("status")
+
+
+@pytest.mark.parametrize("url", ["oracle://x", "sqlite://", "nonsense"])
+def test_a_database_url_nobody_understands_is_refused(cli: CommandLine, url: str) -> None:
+    cli.settings["NOVABATCH_DATABASE_URL"] = url
+    error = cli.refused("status")
+    assert "DATABASE_URL" in error
+    assert len(error.splitlines()) <= 2
