@@ -55,7 +55,7 @@ def test_a_consumer_killed_at_twenty_random_instants_loses_nothing_and_buys_noth
                 files = running.originals(f"run{kill}", FILES)
                 batches.append(running.post(f"run{kill}", files, analysis_types=TYPES))
             running.start(victim, wait=False)
-            processes.wait_until(lambda: False, chance.uniform(0.6, 2.4))
+            processes.wait_until(lambda: False, chance.uniform(0.6, 1.9))
             running.kill(victim)
         running.start(victim)
         running.wait_for_end(batches, 90)

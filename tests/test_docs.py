@@ -1,0 +1,59 @@
+"""The documents say what the code does: commands, settings, paths and states."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from consumers.core.lifecycle import BatchState, ChunkState
+from daemon.cli.program import VERBS
+from daemon.settings import Settings
+from schemas.outcomes import Outcome
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    said = set(re.findall(r"(?:^|`|\n)novabatch ([a-z]+)", README))
+    assert said
+    assert said <= set(VERBS)
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    said = set(re.findall(r"(?:^|`|\n)make ([a-z]+)", README))
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert said
+    assert said <= targets
+
+
+def test_every_setting_in_the_readme_exists() -> None:
+    said = {name.lower() for name in re.findall(r"NOVABATCH_([A-Z_]+)", README)}
+    assert said
+    assert said <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_path_in_the_architecture_page_exists() -> None:
+    said = re.findall(r"`((?:tests|consumers|daemon|schemas|deploy)/[\w./*]*)`", ARCHITECTURE)
+    assert said
+    for path in said:
+        assert list(ROOT.glob(path.rstrip("/"))), path
+
+
+def test_the_architecture_page_names_every_state() -> None:
+    for name in (*BatchState, *ChunkState, *Outcome):
+        assert re.search(rf"\b{name}\b", ARCHITECTURE), name
+
+
+def test_every_invariant_has_a_test_that_holds_it() -> None:
+    rows = re.findall(r"^\| [0-9]+ \| .* \| (.*) \|$", ARCHITECTURE, re.MULTILINE)
+    assert len(rows) == 8
+    assert all("tests/" in row for row in rows)
