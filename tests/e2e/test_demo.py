@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +77,32 @@ def test_a_state_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 def assert_nobody_listens(output: str) -> None:
     """Check that every server the demo named has ended."""
-    import socket
-
     for port in set(PORT.findall(output)):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(port))) != 0, port
+
+
+def test_ctrl_c_ends_the_demo_and_everything_it_started(tmp_path: Path) -> None:
+    make_media(tmp_path / "media")
+    command = [sys.executable, "-m", "deploy.local", "demo", "--dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        said = ""
+        while "submit_batch" not in said:
+            line = running.stdout.readline()
+            assert line, running.stderr.read()
+            said += line
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+        assert "stopped" in running.stderr.read()
+    assert_nobody_listens(said)
