@@ -30,7 +30,7 @@ def run(roles: Sequence[Role], settings: Settings) -> int:
     with Signals() as signals:
         try:
             app = wire(settings, roles)
-            return _work(app, signals)
+            return finish(app, signals)
         except (BadSettings, BadModelTable, CannotStart) as error:
             _log.error("cannot_start", why=str(error))
         except Fault as fault:
@@ -40,7 +40,8 @@ def run(roles: Sequence[Role], settings: Settings) -> int:
         return 1
 
 
-def _work(app: App, signals: Signals) -> int:
+def finish(app: App, signals: Signals) -> int:
+    """Work until a signal and return the exit code, or leave at once if something hangs."""
     if app.run(signals):
         _log.info("stopped")
         return 0

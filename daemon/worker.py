@@ -14,7 +14,7 @@ from daemon.loop.attempt import Failed, attempt
 from daemon.loop.circuit import Circuit
 from daemon.loop.deleting import Deleter
 from daemon.loop.figures import LoopFigures
-from daemon.loop.handling import Broke, Handled, Handling, Released
+from daemon.loop.handling import Broke, Handled, Handling
 from daemon.loop.heartbeat import Heartbeat
 from daemon.loop.hold import Hold, Leases
 from daemon.loop.polling import Poller
@@ -110,12 +110,7 @@ class Worker:
         self.threads.repeat("deleter", self._delete, self.threads.drained)
         if self.tick is not None:
             self.threads.repeat("ticker", self._tick, self.stop)
-        self.threads.repeat("poller", self._poll, self.stop)
-
-    def end_handlers(self) -> None:
-        """Let the handlers end once nothing is left for them."""
-        for _ in range(self._pace.concurrency):
-            self._inbox.put(None)
+        self.threads.repeat("poller", self.poller.turn, self.stop, self._end_handlers)
 
     @property
     def is_turning(self) -> bool:
@@ -159,8 +154,7 @@ class Worker:
         structlog.contextvars.bind_contextvars(
             queue=self.queue.value, message_id=received.id if received else ""
         )
-        run = Released if self.stop.is_set() else (lambda: self.handling.run(hold))
-        self._conclude(hold, run)
+        self._conclude(hold, lambda: self.handling.run(hold))
 
     def _conclude(self, hold: Hold, run: Callable[[], Handled]) -> None:
         """Settle what came of a hold; a fault in settling gives the message back."""
@@ -207,8 +201,10 @@ class Worker:
         while (hold := self._inbox.get()) is not None:
             self.handle(hold)
 
-    def _poll(self) -> float:
-        return self.poller.turn()
+    def _end_handlers(self) -> None:
+        """Let the handlers end after the last message that was received."""
+        for _ in range(self._pace.concurrency):
+            self._inbox.put(None)
 
     def _beat(self) -> float:
         self.heartbeat.beat()

@@ -12,6 +12,7 @@ from daemon.worker import Worker
 
 CANCEL_AT = 0.8
 FLUSH_SECONDS = 5.0
+LAST_SECONDS = 1.0
 _log = structlog.get_logger("draining")
 
 
@@ -33,24 +34,19 @@ class Drain:
         began = self.clock.monotonic()
         for worker in self.workers:
             worker.stop.set()
-            worker.end_handlers()
-        _log.info("draining", in_hand=sum(len(worker.heartbeat.holds()) for worker in self.workers))
-        ended = self._until(began + self.seconds * CANCEL_AT, self._all_ended)
-        if not ended:
+        _log.info("draining", in_hand=len(self._in_hand()))
+        if not self._until(began + self.seconds * CANCEL_AT, self._all_ended):
             for hold in self._in_hand():
                 hold.cancel()
-            ended = self._until(began + self.seconds, self._all_ended)
-        polls = self._until(began + self._longest_poll(), self._polls_ended)
-        if ended and polls:
-            for worker in self.workers:
-                worker.handle_waiting()  # what came between the stop and the handlers' end is given back
+            self._until(began + self.seconds, self._all_ended)
+        self._until(began + self._longest_poll(), self._polls_ended)
+        ended = self._until(self.clock.monotonic() + LAST_SECONDS, self._all_ended)
         flushed = self._until(self.clock.monotonic() + FLUSH_SECONDS, self._flushed)
         for worker in self.workers:
             self._give_up(worker)
             worker.threads.drained.set()
-        seconds = round(self.clock.monotonic() - began, 1)
-        _log.info("drained", seconds=seconds, ended=ended, polls=polls, flushed=flushed)
-        return ended and polls and flushed and not self.forced()
+        _log.info("drained", seconds=round(self.clock.monotonic() - began, 1), ended=ended, flushed=flushed)
+        return ended and flushed and not self.forced()
 
     def _until(self, deadline: float, condition: Callable[[], bool]) -> bool:
         while not condition():
@@ -60,7 +56,7 @@ class Drain:
         return True
 
     def _all_ended(self) -> bool:
-        return not any(worker.threads.living("handler", "ticker") for worker in self.workers)
+        return not any(worker.threads.living("poller", "handler", "ticker") for worker in self.workers)
 
     def _polls_ended(self) -> bool:
         return not any(worker.threads.living("poller") for worker in self.workers)

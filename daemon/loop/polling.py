@@ -33,6 +33,7 @@ class Poller:
     clock: Clock
     chance: Chance
     figures: LoopFigures
+    look_every: float = LOOK_EVERY
     turned_at: float = 0.0
     failures: int = field(default=0, init=False)
     backlog: bool = field(default=False, init=False)
@@ -42,13 +43,16 @@ class Poller:
         self.turned_at = self.clock.monotonic()
         wanted = self.circuit.allowed(self._places())
         if not wanted:
-            return LOOK_EVERY if self.circuit.is_open else 0.0
+            return self.look_every if self.circuit.is_open else 0.0
         found = attempt(lambda: self.mailbox.receive(wanted, self.wait, self.visibility))
         messages = [] if isinstance(found, Failed) else found
         if isinstance(found, Failed):
             return self._failed(found.error)
+        # Under load a poll ends at once, so what it brings at a stop is still worked on: each receive counts
+        # toward the dead letters. An idle poll may bring something seconds later, when others should have it.
+        too_late = self.stop.is_set() and not self.backlog
         self._worked(len(messages), wanted)
-        if self.stop.is_set():
+        if too_late:
             self.release(messages)
         else:
             self.slots.take(len(messages))  # they are there: places are taken by this thread only
@@ -69,7 +73,7 @@ class Poller:
         if self.backlog and self.slots.free < min(BATCH, self.slots.total):
             self.slots.wait(min(BATCH, self.slots.total), GATHER)
         if not self.slots.free:
-            self.slots.wait(1, LOOK_EVERY)
+            self.slots.wait(1, self.look_every)
         return min(BATCH, self.slots.free)
 
     def _hand_over(self, message: Received) -> None:

@@ -25,7 +25,13 @@ class Threads:
         self._all[name] = thread
         thread.start()
 
-    def repeat(self, name: str, step: Callable[[], float], until: threading.Event) -> None:
+    def repeat(
+        self,
+        name: str,
+        step: Callable[[], float],
+        until: threading.Event,
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start a thread that repeats a step, which returns how long to rest, until an event is set."""
 
         def run() -> None:
@@ -37,6 +43,7 @@ class Threads:
                     rest = AFTER_FAULT
                 if rest:
                     until.wait(rest)
+            at_end()
 
         self.start(name, run)
 

@@ -78,7 +78,10 @@ def test_each_outcome_has_one_end(stage: Any, end: str) -> None:
     bench = Bench(stage)
     bench.mailbox.post(BODY)
     bench.run()
-    ends = {"deleted": bench.mailbox.deleted and not bench.mailbox.dead, "dead": bench.mailbox.dead}
+    ends: dict[str, Any] = {
+        "deleted": bench.mailbox.deleted and not bench.mailbox.dead,
+        "dead": bench.mailbox.dead,
+    }
     ends["again"] = bench.mailbox.messages
     assert [name for name, holds in ends.items() if holds] == [end]
     assert bench.worker.heartbeat.holds() == ()

@@ -15,7 +15,7 @@ class FakeLeases:
     held: dict[tuple[Leased, str], tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.calls = Calls("leases", lambda call: self.on_call(call))
+        self.calls = Calls("leases", self.on_call)
         self._numbers = count()
 
     def holder(self, kind: Leased, id: str) -> str | None:

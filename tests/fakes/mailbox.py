@@ -34,7 +34,7 @@ class DeadLetter:
 
 @dataclass
 class FakeMailbox:
-    """One queue with its dead letters; ``calls`` lets a test make calls fail, ``refuse_next`` single entries."""
+    """One queue with its dead letters; ``calls`` makes calls fail, ``refuse_next`` single entries."""
 
     clock: FakeClock
     on_call: OnCall = ignore
@@ -46,10 +46,13 @@ class FakeMailbox:
     deleted: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.calls = Calls("mailbox", lambda call: self.on_call(call))
+        self.calls = Calls("mailbox", self._called)
         self._numbers = count(1)
         self._receipts: dict[str, str] = {}
         self._refusals: list[tuple[str, Refusal]] = []
+
+    def _called(self, call: str) -> None:
+        self.on_call(call)
 
     # ── what a test does ──
 

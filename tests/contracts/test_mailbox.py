@@ -1,0 +1,289 @@
+"""The queue's port: the same behaviour from the fake and from SQS's API."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from consumers.core.faults import Missing, PassingFault, Throttled
+from daemon.adapters import sqs
+from daemon.adapters.eventbridge import EventBus
+from daemon.adapters.sqs import SqsMailbox, open_mailbox, open_outlet
+from daemon.mailbox import Mailbox, Received
+from deploy.local.stack import environment
+from tests.aws import OWN_CONFIGURATION
+from tests.contracts.local_aws import LocalAws
+from tests.fakes.clock import FakeClock
+from tests.fakes.mailbox import FakeMailbox
+
+NAME = "under-test"
+
+
+@dataclass
+class Subject:
+    """A mailbox and the ways a test looks behind it."""
+
+    mailbox: Mailbox
+    dead: Callable[[], list[tuple[str, str, str]]]
+    second: Callable[[], None]
+
+    def receive(self, count: int = 10, visibility: int = 30) -> list[Received]:
+        return list(self.mailbox.receive(count, 2, visibility))
+
+    def one(self, visibility: int = 30) -> Received:
+        (message,) = self.receive(1, visibility)
+        return message
+
+
+def product_clients(url: str) -> tuple[Any, Any]:
+    """Make the product's clients for calls and for polls, led to an endpoint by the environment."""
+    with pytest.MonkeyPatch.context() as variables:
+        variables.delenv("AWS_PROFILE", raising=False)
+        for name, value in {**environment(url), **OWN_CONFIGURATION}.items():
+            variables.setenv(name, value)
+        return sqs.make_client(0, 10, "us-east-1"), sqs.make_client(20, 3, "us-east-1")
+
+
+def real_mailbox(aws: LocalAws, max_receives: int = 10) -> SqsMailbox:
+    dead = aws.sqs.create_queue(QueueName=f"{NAME}-dlq")["QueueUrl"]
+    found = aws.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    redrive = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": max_receives}
+    aws.sqs.create_queue(QueueName=NAME, Attributes={"RedrivePolicy": json.dumps(redrive)})
+    return open_mailbox(*product_clients(aws.url), NAME)
+
+
+@pytest.fixture
+def real(emulator: LocalAws) -> Subject:
+    mailbox = real_mailbox(emulator)
+
+    def dead() -> list[tuple[str, str, str]]:
+        answer = emulator.sqs.receive_message(
+            QueueUrl=mailbox.dead_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return [
+            (m["Body"], *(m["MessageAttributes"][f"error_{x}"]["StringValue"] for x in ("code", "message")))
+            for m in answer.get("Messages", [])
+        ]
+
+    return Subject(mailbox, dead, lambda: None)
+
+
+@pytest.fixture(params=["fake", "sqs"])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    if request.param == "sqs":
+        yield request.getfixturevalue("real")
+    else:
+        clock = FakeClock()
+        fake = FakeMailbox(clock)
+        dead = lambda: [(each.body, each.code, each.why) for each in fake.dead]  # noqa: E731
+        yield Subject(fake, dead, lambda: clock.advance(1.1))
+
+
+def test_what_is_sent_is_received_and_deleted(subject: Subject) -> None:
+    assert subject.mailbox.send(["one", "two"]) == {}
+    messages = subject.receive()
+    assert sorted(message.body for message in messages) == ["one", "two"]
+    assert {message.receives for message in messages} == {1}
+    assert all(0 < message.sent_at <= message.first_received_at for message in messages)
+    assert subject.mailbox.delete([message.receipt for message in messages]) == {}
+    depth = subject.mailbox.depths()["main"]
+    assert (depth.visible, depth.in_flight) == (0, 0)
+
+
+def test_a_received_message_is_hidden_and_counted(subject: Subject) -> None:
+    subject.mailbox.send(["one", "two"])
+    subject.receive(1)
+    depth = subject.mailbox.depths()["main"]
+    assert (depth.visible, depth.in_flight) == (1, 1)
+
+
+def test_a_message_given_back_is_there_at_once_with_its_receives_counted(subject: Subject) -> None:
+    subject.mailbox.send(["one"])
+    first = subject.one()
+    assert subject.mailbox.extend({first.receipt: 0}) == {}
+    again = subject.one()
+    assert (again.id, again.receives) == (first.id, 2)
+    assert again.receipt != first.receipt
+    assert again.first_received_at == pytest.approx(first.first_received_at, abs=0.1)
+
+
+def test_a_hidden_message_stays_hidden_when_extended(subject: Subject) -> None:
+    subject.mailbox.send(["one"])
+    message = subject.one(visibility=1)
+    assert subject.mailbox.extend({message.receipt: 60}) == {}
+    subject.second()
+    assert subject.receive() == []
+
+
+def test_an_old_receipt_deletes_nothing_and_says_nothing(subject: Subject) -> None:
+    subject.mailbox.send(["one"])
+    first = subject.one()
+    subject.mailbox.extend({first.receipt: 0})
+    again = subject.one()
+    assert subject.mailbox.delete([first.receipt]) == {}
+    assert subject.mailbox.depths()["main"].in_flight == 1
+    assert subject.mailbox.delete([again.receipt]) == {}
+    assert subject.mailbox.depths()["main"].in_flight == 0
+
+
+def test_an_old_receipt_extends_nothing_for_good(subject: Subject) -> None:
+    subject.mailbox.send(["one"])
+    first = subject.one()
+    subject.mailbox.extend({first.receipt: 0})
+    again = subject.one()
+    refused = subject.mailbox.extend({first.receipt: 60, again.receipt: 60})
+    assert list(refused) == [first.receipt]
+    assert refused[first.receipt].final
+
+
+def test_an_unknown_receipt_is_refused_for_good_and_the_others_are_deleted(subject: Subject) -> None:
+    subject.mailbox.send(["one"])
+    message = subject.one()
+    refused = subject.mailbox.delete(["nonsense", message.receipt])
+    assert {receipt: refusal.final for receipt, refusal in refused.items()} == {"nonsense": True}
+
+
+def test_the_same_receipt_twice_is_no_fault(subject: Subject) -> None:
+    """L9."""
+    subject.mailbox.send(["one"])
+    message = subject.one()
+    assert subject.mailbox.delete([message.receipt, message.receipt]) == {}
+
+
+def test_no_more_than_twelve_hours_in_total(subject: Subject) -> None:
+    """L6."""
+    subject.mailbox.send(["one"])
+    message = subject.one()
+    subject.second()
+    refused = subject.mailbox.extend({message.receipt: 43_200})
+    assert refused[message.receipt].final
+
+
+def test_a_dead_letter_keeps_body_and_reason(subject: Subject) -> None:
+    assert subject.mailbox.dead_letter("the body", "bad_thing", "because")
+    assert subject.dead() == [("the body", "bad_thing", "because")]
+
+
+def test_an_empty_queue_gives_nothing(subject: Subject) -> None:
+    assert list(subject.mailbox.receive(10, 1, 30)) == []
+
+
+# ── only SQS ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_thirty_messages_take_three_calls(real: Subject, emulator: LocalAws) -> None:
+    before = emulator.control.calls()["sqs"].get("SendMessageBatch", {"total": 0})["total"]
+    real.mailbox.send([f"message {n}" for n in range(30)])
+    assert emulator.control.calls()["sqs"]["SendMessageBatch"]["total"] - before == 3
+
+
+def test_large_bodies_are_spread_over_calls_of_one_mebibyte() -> None:
+    sizes = [600_000, 600_000, 400_000, *[10] * 12]
+    assert [len(run) for run in sqs._fitting(sizes)] == [1, 10, 4]
+
+
+def test_characters_sqs_does_not_carry_are_written_as_json_does(real: Subject) -> None:
+    assert real.mailbox.send(['{"x": "\ufffe ok"}']) == {}
+    assert json.loads(real.one().body) == {"x": "\ufffe ok"}
+
+
+@pytest.mark.parametrize(
+    "why", ["a\x00b\ufffe", "ä" * 2000, "", "日本語"], ids=["odd", "long", "empty", "wide"]
+)
+def test_a_reason_is_made_fit_for_sqs(real: Subject, why: str) -> None:
+    assert real.mailbox.dead_letter("body", "code", why)
+    ((_, _, told),) = real.dead()
+    assert 0 < len(told.encode()) <= 1024
+
+
+def test_a_body_that_fills_a_message_has_no_room_for_a_reason(emulator: LocalAws) -> None:
+    """DESIGN: SQS's own redrive takes it."""
+    mailbox = real_mailbox(emulator)
+    body = "x" * 1_048_576
+    assert mailbox.dead_letter(body[:-100], "code", "w" * 500)
+    assert not mailbox.dead_letter(body, "code", "why")
+
+
+def test_a_missing_queue_is_named(emulator: LocalAws) -> None:
+    """K7."""
+    clients = product_clients(emulator.url)
+    with pytest.raises(Missing, match="no-such"):
+        open_mailbox(*clients, "no-such")
+    with pytest.raises(Missing, match="no-such"):
+        open_outlet(clients[0], "no-such")
+    with pytest.raises(Missing):
+        open_mailbox(*clients, f"{emulator.url}/123456789012/no-such")
+
+
+@pytest.fixture
+def stubbed(emulator: LocalAws) -> Iterator[tuple[SqsMailbox, Stubber]]:
+    client, poller = product_clients(emulator.url)
+    with Stubber(client) as stubber:
+        yield SqsMailbox(client, "https://queue", poller, "https://dead"), stubber
+
+
+def test_throttled_entries_are_not_final(stubbed: tuple[SqsMailbox, Stubber]) -> None:
+    """C5: SenderFault stands beside throttling too."""
+    mailbox, stubber = stubbed
+    failed = [
+        {"Id": "0", "Code": "RequestThrottled", "SenderFault": True, "Message": "slow"},
+        {"Id": "1", "Code": "InternalError", "SenderFault": False},
+        {"Id": "2", "Code": "ReceiptHandleIsInvalid", "SenderFault": True},
+    ]
+    stubber.add_response("delete_message_batch", {"Successful": [], "Failed": failed})
+    refused = mailbox.delete(["a", "b", "c"])
+    assert {receipt: refusal.final for receipt, refusal in refused.items()} == {
+        "a": False,
+        "b": False,
+        "c": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("AWS.SimpleQueueService.NonExistentQueue", Missing),
+        ("RequestThrottled", Throttled),
+        ("OverLimit", Throttled),
+        ("ExpiredToken", PassingFault),
+    ],
+)
+def test_errors_mean_what_they_mean(
+    stubbed: tuple[SqsMailbox, Stubber], code: str, fault: type[Exception]
+) -> None:
+    mailbox, stubber = stubbed
+    stubber.add_client_error("delete_message_batch", code, http_status_code=400)
+    with pytest.raises(fault):
+        mailbox.delete(["a"])
+
+
+def test_an_older_queue_gets_its_messages_one_by_one(stubbed: tuple[SqsMailbox, Stubber]) -> None:
+    """AWS: 256 KiB a call on older queues."""
+    mailbox, stubber = stubbed
+    stubber.add_client_error("send_message_batch", "BatchRequestTooLong", http_status_code=400)
+    for _ in range(2):
+        stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
+    assert mailbox.send(["one", "two"]) == {}
+    stubber.assert_no_pending_responses()
+
+
+def test_events_reach_a_bus(emulator: LocalAws) -> None:
+    emulator.wire()
+    body = {"source": "novabatch", "detail-type": "Batch Finished", "detail": {"cost": None}, "time": "…"}
+    assert EventBus(emulator.events, "default").send([json.dumps(body)] * 11) == {}
+
+
+def test_an_event_a_bus_refused_is_named_by_its_position(emulator: LocalAws) -> None:
+    """C5."""
+    import boto3
+
+    client = boto3.client("events", region_name="us-east-1", endpoint_url=emulator.url)
+    good, bad = {"EventId": "x"}, {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow"}
+    body = json.dumps({"source": "novabatch", "detail-type": "Batch Finished", "detail": {}})
+    with Stubber(client) as stubber:
+        stubber.add_response("put_events", {"FailedEntryCount": 1, "Entries": [good, bad]})
+        refused = EventBus(client, "bus").send([body, body])
+    assert {position: refusal.final for position, refusal in refused.items()} == {1: False}
