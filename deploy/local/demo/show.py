@@ -138,21 +138,20 @@ def run(media: Path | None, directory: Path) -> int:
     except KeyboardInterrupt:
         print("stopped; every process of the demo has ended", file=sys.stderr)
         return INTERRUPTED
-    except (up.CannotStartError, processes.NotStartedError, watching.StalledError, CommandError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        _show_logs(state / "logs")
-        return 1
+    except (up.CannotStartError, processes.NotStartedError) as error:
+        return _fail(str(error), state)
 
 
 def _run(files: list[Original], state: Path, console: Console) -> int:
     with up.running(state, step_seconds=STEP_SECONDS) as local:
         demo = Demo(local, console, files)
-        problems = demo.play()
+        try:
+            problems = demo.play()
+        except (watching.StalledError, CommandError) as error:
+            return _fail(str(error), state)  # before the processes end: what they log then explains nothing
+        if problems:
+            return _fail("not all came out as it should:\n  " + "\n  ".join(problems), state)
         seconds = time.monotonic() - demo.began
-    if problems:
-        print("\nerror: not all came out as it should:\n  " + "\n  ".join(problems), file=sys.stderr)
-        _show_logs(state / "logs")
-        return 1
     console.print(f"\nAll as it should be, in {seconds:.0f} s. Every process of the demo has ended.")
     return 0
 
@@ -180,8 +179,11 @@ def _empty(state: Path) -> None:
     (state / MARK).touch()
 
 
-def _show_logs(logs: Path, lines: int = 15) -> None:
-    print(f"logs: {logs}", file=sys.stderr)
+def _fail(why: str, state: Path, lines: int = 15) -> int:
+    """Say what went wrong, where the logs are, and how each of them ends."""
+    logs = state / "logs"
+    print(f"error: {why}\nlogs: {logs}", file=sys.stderr)
     for log in sorted(logs.glob("*.log")):
         tail = log.read_text(errors="replace").splitlines()[-lines:]
         print(f"--- {log.name}\n" + "\n".join(tail), file=sys.stderr)
+    return 1
