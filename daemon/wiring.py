@@ -21,6 +21,7 @@ from daemon.clock import SystemClock
 from daemon.facts import FactTeller
 from daemon.health import Health
 from daemon.loop.hold import Hold
+from daemon.loop.lanes import StagingLane
 from daemon.loop.publishing import Publisher
 from daemon.mailbox import Mailbox, Outlet
 from daemon.metrics import Metrics
@@ -28,7 +29,7 @@ from daemon.model_file import read_models
 from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
 from daemon.store_gauges import Leader, StoreGauges, queue_figures
 from daemon.worker import Means, Pace, Tick, Worker
-from schemas.messages import Reconcile
+from schemas.messages import Reconcile, SubmitChunk
 from schemas.models import ModelTable
 from schemas.queues import Queue
 
@@ -158,7 +159,7 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
     parts.metrics.registry.register(gauges)
     tell = FactTeller(parts.metrics, parts.models, parts.clock).tell
     world = _world_maker(parts, policy)
-    stages = _stages()
+    stages = _stages(settings)
 
     def worker(role: Role) -> Worker:
         queue = QUEUE_OF[role]
@@ -209,10 +210,15 @@ def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:
     return world
 
 
-def _stages() -> Mapping[Role, Mapping[type[BaseModel], Stage]]:
+def _stages(settings: Settings) -> Mapping[Role, Mapping[type[BaseModel], Stage]]:
     from consumers import cleanup, job_state, submit
 
-    return {Role.SUBMIT: submit.STAGES, Role.JOB_STATE: job_state.STAGES, Role.CLEANUP: cleanup.STAGES}
+    lane = StagingLane(submit.STAGES[SubmitChunk], settings.concurrency)
+    return {
+        Role.SUBMIT: {**submit.STAGES, SubmitChunk: lane},
+        Role.JOB_STATE: job_state.STAGES,
+        Role.CLEANUP: cleanup.STAGES,
+    }
 
 
 def _pace(settings: Settings) -> Pace:

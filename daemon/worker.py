@@ -62,6 +62,7 @@ class Means:
     metrics: Metrics
     clock: Clock
     chance: Chance
+    rest: Callable[[float], object] | None = None
 
 
 class Worker:
@@ -89,7 +90,7 @@ class Worker:
         self.heartbeat = Heartbeat(mailbox, pace.visibility, clock, chance, self.figures)
         self.deleter = Deleter(mailbox, self.heartbeat, clock, chance, self.figures)
         self.handling = Handling(queue, stages, means.world, chance)
-        rest = self.threads.drained.wait
+        rest = means.rest or self.threads.drained.wait
         self.settler = Settler(
             mailbox, means.publisher, self.heartbeat, self.deleter, means.tell, chance, rest
         )

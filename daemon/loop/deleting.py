@@ -14,7 +14,7 @@ from daemon.loop.hold import Hold
 from daemon.loop.waits import SETTLING, Chance
 from daemon.mailbox import BATCH, Mailbox, Received, Refusal
 
-LINGER = 0.02
+LINGER = 0.05
 TRIES = 20
 _log = structlog.get_logger("deleting")
 

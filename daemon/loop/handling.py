@@ -108,6 +108,6 @@ class Handling:
 
 def _bind(message: BaseModel) -> None:
     """Let every line logged from here on name what the message is about."""
-    names = ("batch_id", "chunk_id", "request_id")
-    found = {name: value for name in names if (value := getattr(message, name, None)) is not None}
+    fields = vars(message)
+    found = {name: fields[name] for name in ("batch_id", "chunk_id", "request_id") if fields.get(name)}
     structlog.contextvars.bind_contextvars(type=type(message).__name__, **found)

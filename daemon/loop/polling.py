@@ -15,7 +15,7 @@ from daemon.loop.waits import POLLING, Chance
 from daemon.mailbox import BATCH, Mailbox, Received
 
 LOOK_EVERY = 1.0
-GATHER = 0.01
+GATHER = 0.015
 _log = structlog.get_logger("polling")
 
 

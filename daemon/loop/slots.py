@@ -9,6 +9,7 @@ class Slots:
     def __init__(self, total: int) -> None:
         self.total = total
         self._free = total
+        self._wanted = 1
         self._changed = threading.Condition()
 
     @property
@@ -34,9 +35,11 @@ class Slots:
             if self._free + count > self.total:
                 raise ValueError(f"{count} places given back, but only {self.busy} were taken")
             self._free += count
-            self._changed.notify_all()
+            if self._free >= self._wanted:
+                self._changed.notify()
 
     def wait(self, count: int, seconds: float) -> bool:
-        """Wait until so many places are free; tells whether they are."""
+        """Wait, in one thread only, until so many places are free; tells whether they are."""
         with self._changed:
+            self._wanted = count
             return self._changed.wait_for(lambda: self._free >= count, seconds)

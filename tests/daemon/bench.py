@@ -63,7 +63,15 @@ class Bench:
             {Queue.SUBMIT: self.mailbox, **self.others}, [self.events], self.dice, self.rest
         )
         means = Means(
-            self.mailbox, publisher, self.leases, self._world, self._tell, self.metrics, self.clock, self.dice
+            mailbox=self.mailbox,
+            publisher=publisher,
+            leases=self.leases,
+            world=self._world,
+            tell=self._tell,
+            metrics=self.metrics,
+            clock=self.clock,
+            chance=self.dice,
+            rest=self.rest,
         )
         stages: Mapping[type[BaseModel], Stage] = {PlanBatch: self._stage}
         return Worker(Queue.SUBMIT, stages, means, Pace(self.concurrency, self.visibility, 20))

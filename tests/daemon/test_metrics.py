@@ -4,7 +4,6 @@ from dataclasses import fields
 from decimal import Decimal
 
 import pytest
-from prometheus_client import generate_latest
 
 from daemon.facts import FactTeller
 from daemon.health import Health
@@ -119,7 +118,6 @@ def test_the_page_of_a_process_can_be_read() -> None:
     health = Health(bench.metrics.registry, lambda: {"submit": True}, {}, bench.clock)
     status, _, body = health.answer("/metrics")
     assert status == 200
-    assert body == generate_latest(bench.metrics.registry)
     assert b"novabatch_build_info" in body
 
 
