@@ -10,7 +10,6 @@ from sqlalchemy import and_, func, select
 from daemon.adapters.store.database import Database, pages
 from daemon.adapters.tables import batches, chunk_over, chunk_uncleaned, chunks, job_open, jobs, models
 from daemon.adapters.views.values import instant
-from schemas.models import base_model
 
 _THROUGH = (
     func.count(chunks.c.chunk_id).label("chunks"),
@@ -94,7 +93,9 @@ class StandingViews:
         found: list[Cleaning] = []
         with self.database.read() as connection:
             for page in pages(chunk_ids):
-                rows = connection.execute(asked.where(chunks.c.chunk_id.in_(page)))
+                rows = connection.execute(
+                    asked.where(chunks.c.chunk_id.in_(page)).order_by(chunks.c.chunk_id)
+                )
                 found.extend(_cleaning(row) for row in rows)
         return found
 
@@ -118,12 +119,6 @@ class StandingViews:
             }
             for row in rows
         ]
-
-    def models_in_use(self) -> list[str]:
-        """Return the models batches were accepted for, one for each base model."""
-        with self.database.read() as connection:
-            names = connection.execute(select(batches.c.model).distinct().order_by(batches.c.model))
-            return list({base_model(name): name for name in names.scalars()}.values())
 
 
 def _cleaning(row: Any) -> Cleaning:

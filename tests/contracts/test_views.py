@@ -1,0 +1,104 @@
+"""What operators look at is the same on SQLite and on PostgreSQL."""
+
+from decimal import Decimal
+from typing import Any
+
+from consumers.core import layout
+from consumers.core.lifecycle import ChunkState
+from consumers.core.rows import Refusal, Spent
+from daemon.adapters.store import SqlStore
+from daemon.adapters.views import Views
+from daemon.adapters.views.standing import Cleaning, Progress
+from schemas.models import load_models
+from tests.contracts.planting import MODEL, NOW, after, end_job, hold_chunk, judged, plant, submit
+
+BATCH = layout.batch_id("r")
+
+
+def views_of(store: SqlStore) -> Views:
+    return Views(store.engine, load_models())
+
+
+def end(store: SqlStore, chunk: str, first: int, day: int) -> None:
+    """End a chunk of two files whose records cost something on a day."""
+    submit(store, chunk)
+    end_job(store, chunk)
+    held = hold_chunk(store, chunk)
+    bought: dict[str, Any] = {"input_tokens": 1_000_000, "output_tokens": 0, "cost_usd": Decimal("0.165")}
+    store.save(held, [judged(first, **bought), judged(first + 1, **bought)], after(days=day))
+    store.save_padding(held, Spent(1_000_000, 0, Decimal("0.165")))
+    store.end_chunk(held, ChunkState.COMPLETED, "", after(days=day))
+    store.release(held)
+
+
+def test_a_batch_is_counted_and_priced(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2)
+    end(store, first, 0, day=0)
+    end(store, second, 2, day=1)
+    document = views_of(store).status(BATCH)
+    assert document is not None
+    assert (document["cost_usd"], document["cost_padding_usd"]) == ("0.99", "0.33")
+    assert document["cost_on_demand_usd"] == "1.32"
+    assert document["tokens"] == {"input": 6_000_000, "output": 0}
+    assert [chunk["chunk_id"] for chunk in document["chunks"]] == [first, second]
+    overview = views_of(store).overview(1)["batches"]
+    assert overview == [{name: value for name, value in document.items() if name != "chunks"}]
+
+
+def test_a_batch_is_found_by_either_name(store: SqlStore) -> None:
+    plant(store)
+    views = views_of(store)
+    assert [views.batch_id_of(name) for name in ("r", BATCH, "x")] == [BATCH, BATCH, None]
+    assert (views.state_of(BATCH), views.state_of("x")) == ("PLANNED", None)
+
+
+def test_progress_counts_chunks_and_records(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2)
+    views = views_of(store)
+    assert views.progress(BATCH) == Progress("PLANNED", "", 2, 0, 4, 0)
+    end(store, first, 0, day=0)
+    submit(store, second)
+    assert views.progress(BATCH) == Progress("PLANNED", "", 2, 1, 4, 2)
+    assert views.progress("unknown") is None
+
+
+def test_what_may_be_cleaned_is_known_until_it_is_clean(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2)
+    end(store, first, 0, day=0)
+    views = views_of(store)
+    assert views.cleanable(after(days=1)) == [first]
+    assert views.cleanable(NOW, BATCH) == [first]
+    assert sorted(views.folders().values()) == [False, True]
+    held = hold_chunk(store, first)
+    store.cleaned(held, 5, 500, NOW)
+    assert views.cleanings([first, second]) == [
+        Cleaning(first, True, 5, 500, ""),
+        Cleaning(second, False, 0, 0, ""),
+    ]
+    assert (views.cleanable(after(days=1)), list(views.folders().values())) == ([], [False, False])
+
+
+def test_open_jobs_and_resting_models_stand_there(store: SqlStore) -> None:
+    (chunk,) = plant(store)
+    submit(store, chunk)
+    store.pause(MODEL, "holiday", NOW)
+    views = views_of(store)
+    assert [each["chunk_id"] for each in views.pending()["chunks"]] == [chunk]
+    (resting,) = views.resting()
+    assert (resting["paused_reason"], resting["paused_at"]) == ("holiday", "2026-01-05T10:00:00Z")
+
+
+def test_histories_name_chunks_files_and_refusals(store: SqlStore) -> None:
+    (chunk,) = plant(store)
+    held = hold_chunk(store, chunk)
+    store.open_staging(held, 20, 20, NOW)
+    store.refuse_files(held, [Refusal(1, "changed", "why")])
+    views = views_of(store)
+    history = views.chunk_history(chunk)
+    assert history is not None
+    assert [each["refused"] for each in history["placed"]] == [False, True]
+    assert [each["record_id"] for each in history["attempts"]] == ["file-1000:combined"]
+    assert [each["code"] for each in views.refused_files(BATCH, 10)] == ["changed"]
+    (file,) = views.file_history("1001")
+    assert (file["file_id"], file["code"], file["attempts"]) == (1001, "changed", [])
+    assert views.chunk_history("unknown") is None
