@@ -13,6 +13,7 @@ from consumers.core.world import Policy, Stage, World
 from daemon.adapters import aws, sqs
 from daemon.adapters.bedrock import BedrockJobs
 from daemon.adapters.eventbridge import EventBus
+from daemon.adapters.figures import StoreFigures
 from daemon.adapters.s3 import S3Objects
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
 from daemon.app import App
@@ -198,7 +199,8 @@ def prepare_database(engine: Engine) -> None:
 def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauges:
     """Make the figures of the store and the queues, which one process of all exports."""
     lead = Leader(parts.store, parts.settings.reconcile_interval * 3)
-    return StoreGauges(lead.leads, lambda: queue_figures(mailboxes), parts.clock)
+    figures = StoreFigures(parts.store.database, parts.models, parts.clock)
+    return StoreGauges(lead.leads, lambda: {**queue_figures(mailboxes), **figures.read()}, parts.clock)
 
 
 def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:
