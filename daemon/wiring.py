@@ -141,7 +141,9 @@ class Parts:
             self.engine.dispose()
 
     def _sqs(self, wait: int, connections: int) -> "SQSClient":
-        client = sqs.make_client(wait, connections, self.region)
+        # A beat that hangs must end soon enough to be repeated while the message is still hidden.
+        timeout = min(sqs.CALL_TIMEOUT, max(2.0, self.settings.visibility_timeout / 4))
+        client = sqs.make_client(wait, connections, self.region, timeout)
         watch_calls(client, self.metrics)
         return client
 

@@ -32,12 +32,17 @@ _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _THROTTLED = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "KmsThrottled"}
 
 
-def make_client(wait: int, connections: int, region: str | None = None) -> "SQSClient":
-    """Make a client whose calls may take ``wait`` seconds and are not repeated: the loop does that itself."""
+def make_client(
+    wait: int, connections: int, region: str | None = None, timeout: float = CALL_TIMEOUT
+) -> "SQSClient":
+    """Make a client whose answers may take ``timeout`` seconds longer than a poll waits.
+
+    Its calls are not repeated: the loop does that itself.
+    """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=5,
-        read_timeout=wait + CALL_TIMEOUT,
+        read_timeout=wait + timeout,
         max_pool_connections=connections,
         tcp_keepalive=True,
         user_agent="novabatch",

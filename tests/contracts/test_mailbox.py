@@ -1,6 +1,7 @@
 """The queue's port: the same behaviour from the fake and from SQS's API."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from tests.aws import OWN_CONFIGURATION
 from tests.contracts.local_aws import LocalAws
 from tests.fakes.clock import FakeClock
 from tests.fakes.mailbox import FakeMailbox
+from tests.http_stub import Reply, Request, serve
 
 NAME = "under-test"
 
@@ -38,13 +40,13 @@ class Subject:
         return message
 
 
-def product_clients(url: str) -> tuple[Any, Any]:
+def product_clients(url: str, timeout: float = 10) -> tuple[Any, Any]:
     """Make the product's clients for calls and for polls, led to an endpoint by the environment."""
     with pytest.MonkeyPatch.context() as variables:
         variables.delenv("AWS_PROFILE", raising=False)
         for name, value in {**environment(url), **OWN_CONFIGURATION}.items():
             variables.setenv(name, value)
-        return sqs.make_client(0, 10, "us-east-1"), sqs.make_client(20, 3, "us-east-1")
+        return tuple(sqs.make_client(wait, 10, "us-east-1", timeout) for wait in (0, 20))  # type: ignore[return-value]
 
 
 def real_mailbox(aws: LocalAws, max_receives: int = 10) -> SqsMailbox:
@@ -287,3 +289,22 @@ def test_an_event_a_bus_refused_is_named_by_its_position(emulator: LocalAws) -> 
         stubber.add_response("put_events", {"FailedEntryCount": 1, "Entries": [good, bad]})
         refused = EventBus(client, "bus").send([body, body])
     assert {position: refusal.final for position, refusal in refused.items()} == {1: False}
+
+
+def test_a_call_that_is_never_answered_ends_by_itself_and_the_next_one_works() -> None:
+    """K3: the read timeout is a little longer than the poll; the call is not repeated unseen."""
+    hanging = threading.Event()
+    waits = iter([20.0, 0.0])
+
+    def answer(request: Request) -> Reply:
+        hanging.wait(next(waits))
+        return Reply(body=b'{"Messages": []}', headers={"Content-Type": "application/x-amz-json-1.0"})
+
+    with serve(answer) as stub:
+        client = product_clients(stub.url, timeout=0.3)[0]
+        mailbox = SqsMailbox(client, f"{stub.url}/1/q", client)
+        with pytest.raises(PassingFault, match=r"(?i)timed? ?out"):
+            mailbox.receive(1, 0, 30)
+        assert list(mailbox.receive(1, 0, 30)) == []
+        hanging.set()
+    assert len(stub.requests) == 2
