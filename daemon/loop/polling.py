@@ -15,7 +15,8 @@ from daemon.loop.waits import POLLING, Chance
 from daemon.mailbox import BATCH, Mailbox, Received
 
 LOOK_EVERY = 1.0
-GATHER = 0.015
+ALL_WITHIN = 0.006
+SOME, SOME_WITHIN = 3, 0.025
 _log = structlog.get_logger("polling")
 
 
@@ -70,8 +71,9 @@ class Poller:
 
     def _places(self) -> int:
         """Return how many messages there is room for; with a backlog a moment's wait gathers more places."""
-        if self.backlog and self.slots.free < min(BATCH, self.slots.total):
-            self.slots.wait(min(BATCH, self.slots.total), GATHER)
+        everything = min(BATCH, self.slots.total)
+        if self.backlog and not self.slots.wait(everything, ALL_WITHIN):
+            self.slots.wait(min(SOME, everything), SOME_WITHIN)
         if not self.slots.free:
             self.slots.wait(1, self.look_every)
         return min(BATCH, self.slots.free)
