@@ -18,7 +18,9 @@ FAILURES_BEFORE_PAUSE = 3
 def end_chunk(chunk: Chunk, held: Held, state: ChunkState, reason: str, world: World) -> tuple[Fact, ...]:
     """Move a chunk to an end; after three whole-chunk failures in a row its model pauses itself."""
     world.store.end_chunk(held, state, reason, world.now)
-    moved = ChunkMoved(chunk.chunk_id, chunk.model, state, why=reason)
+    ended_at = chunk.job.ended_at if chunk.job else None
+    waited = (world.now - ended_at).total_seconds() if ended_at else None
+    moved = ChunkMoved(chunk.chunk_id, chunk.model, state, waited, reason)
     if state is not ChunkState.FAILED or world.store.streak(chunk.model) < FAILURES_BEFORE_PAUSE:
         return (moved,)
     why = f"{FAILURES_BEFORE_PAUSE} chunks in a row failed as a whole, the last one with: {reason}"

@@ -17,6 +17,10 @@ LOOK_EVERY = 1.0
 _log = structlog.get_logger("app")
 
 
+class CannotStart(Exception):
+    """Something this process needs is not there; the message says what to do."""
+
+
 @dataclass
 class App:
     """What ``wire`` puts together. ``close`` lets go of connections and threads at the very end."""
@@ -39,8 +43,14 @@ class App:
         return self.stop(signals.wait, lambda: signals.forced)
 
     def start(self) -> None:
-        """Open the port, then begin to receive; raises OSError if the port is taken."""
-        self._server = serve(self.health, self.host, self.port)
+        """Open the port, then begin to receive; raises CannotStart if the port cannot be had."""
+        try:
+            self._server = serve(self.health, self.host, self.port)
+        except OSError as error:
+            raise CannotStart(
+                f"{self.host}:{self.port}: {error.strerror or error}. Set NOVABATCH_HTTP_HOST and "
+                "NOVABATCH_HTTP_PORT to an address of this machine and a free port (0 takes any)."
+            ) from error
         _log.info("http_listening", host=self.host, port=self._server.server_address[1])
         for worker in self.workers:
             worker.start()

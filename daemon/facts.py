@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
 from daemon.clock import Clock
 from daemon.metrics import Metrics, prepare
 from schemas import facts as f
@@ -13,6 +14,7 @@ from schemas.analyses import NAMES
 from schemas.models import ModelTable
 from schemas.outcomes import Outcome
 
+PHASES = (ChunkState.READY, ChunkState.SUBMITTED, *sorted(CHUNK_ENDS))
 _log = structlog.get_logger("facts")
 
 
@@ -31,6 +33,7 @@ class FactTeller:
             f.MoneySpent: self._money,
             f.ChunkCleaned: self._cleaned,
             f.Reconciled: self._reconciled,
+            f.ReconcilerRan: self._reconciler_ran,
         }
         names = [model.id for model in models.models]
         outcomes = [outcome.value for outcome in Outcome]
@@ -38,6 +41,11 @@ class FactTeller:
         prepare(metrics.counter("tokens_total"), names, ("input", "output"))
         prepare(metrics.counter("cost_usd_total"), names)
         prepare(metrics.histogram("job_duration_seconds"), names)
+        prepare(metrics.histogram("chunk_seconds"), PHASES)
+        prepare(metrics.counter("jobs_total"), names, [status.value for status in JobStatus])
+        prepare(metrics.counter("files_total"), f.FILE_DECISIONS)
+        prepare(metrics.counter("copies_total"), f.COPY_OUTCOMES)
+        prepare(metrics.counter("reconcile_actions_total"), f.RECONCILE_ACTIONS)
 
     def tell(self, facts: Iterable[f.Fact]) -> None:
         """Tell what became true, once it is stored."""
@@ -56,6 +64,8 @@ class FactTeller:
     def _chunk(self, fact: f.ChunkMoved) -> None:
         if fact.seconds is not None:
             self._m.histogram("chunk_seconds").labels(fact.state).observe(fact.seconds)
+        if fact.seconds is not None and fact.state == ChunkState.COMPLETED:
+            self._m.histogram("ingest_seconds").observe(fact.seconds)
 
     def _job(self, fact: f.JobChanged) -> None:
         self._m.counter("jobs_total").labels(fact.model, fact.status).inc()
@@ -79,4 +89,6 @@ class FactTeller:
 
     def _reconciled(self, fact: f.Reconciled) -> None:
         self._m.counter("reconcile_actions_total").labels(fact.action).inc(fact.count)
+
+    def _reconciler_ran(self, _: f.ReconcilerRan) -> None:
         self._m.gauge("last_reconcile_timestamp_seconds").set(self._clock.now().timestamp())

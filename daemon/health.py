@@ -13,7 +13,38 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from consumers.core.faults import Fault
 from daemon.clock import Clock
 
+PATIENCE = 3.0  # seconds; an orchestrator's own probe gives up soon after
 Answer = tuple[HTTPStatus, str, bytes]
+
+
+class Probe:
+    """One question to something outside, asked in a thread so that no answer is an answer too."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        self._ask = ask
+        self._thread: threading.Thread | None = None
+        self._why = ""
+
+    def begin(self) -> None:
+        """Ask, unless the last question still waits for its answer."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
+            self._thread.start()
+
+    def why(self, seconds: float) -> str:
+        """Wait so long for the answer; returns what is wrong, or nothing."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        if self._thread is not None and self._thread.is_alive():
+            return f"no answer within {PATIENCE:g} s"
+        return self._why
+
+    def _run(self) -> None:
+        try:
+            self._ask()
+            self._why = ""
+        except Fault as fault:
+            self._why = fault.message
 
 
 @dataclass
@@ -27,6 +58,7 @@ class Health:
     keep: float = 2.0
     _asked_at: float = field(default=float("-inf"), init=False)
     _missing: Mapping[str, str] = field(default_factory=dict, init=False)
+    _asked: dict[str, Probe] = field(default_factory=dict, init=False)
     _asking: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def answer(self, path: str) -> Answer:
@@ -47,10 +79,19 @@ class Health:
         """Return what does not answer, with the reason; kept for a moment, so that probes are no load."""
         with self._asking:
             if self.clock.monotonic() - self._asked_at >= self.keep:
-                found = {name: _why(probe) for name, probe in self.probes.items()}
-                self._missing = {name: why for name, why in found.items() if why}
+                self._missing = self._ask_all()
                 self._asked_at = self.clock.monotonic()
             return self._missing
+
+    def _ask_all(self) -> Mapping[str, str]:
+        """Ask everything at once and wait for all of it no longer than PATIENCE."""
+        for name, ask in self.probes.items():
+            self._asked.setdefault(name, Probe(ask)).begin()
+        until = self.clock.monotonic() + PATIENCE
+        found = {
+            name: probe.why(max(0.0, until - self.clock.monotonic())) for name, probe in self._asked.items()
+        }
+        return {name: why for name, why in found.items() if why}
 
 
 def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
@@ -96,11 +137,3 @@ class _Server(ThreadingHTTPServer):
 def _told(good: bool, more: Mapping[str, Any]) -> Answer:
     status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
     return status, "application/json", json.dumps({"ok": good, **more}).encode() + b"\n"
-
-
-def _why(probe: Callable[[], object]) -> str:
-    try:
-        probe()
-    except Fault as fault:
-        return fault.message
-    return ""

@@ -88,7 +88,7 @@ WORK: Sequence[Declared] = (
     _counter("records_total", "Records by outcome.", "analysis_type", "outcome"),
     _counter("tokens_total", "Tokens bought.", "model", "direction"),
     _counter("cost_usd_total", "Money spent, where the price is known.", "model"),
-    _histogram("ingest_seconds", "How long storing a job's output took.", LONG),
+    _histogram("ingest_seconds", "From a job's end to its stored results.", LONG),
     _counter("jobs_total", "Jobs by status reached.", "model", "status"),
     _histogram("job_duration_seconds", "From a job's creation to its end.", JOB, "model"),
     _stored("slots_used", "Jobs open.", "model"),

@@ -8,10 +8,10 @@ import structlog
 
 from consumers.core.faults import Fault
 from daemon import logs
-from daemon.app import App
+from daemon.app import App, CannotStart
 from daemon.settings import BadSettings, Role, Settings, unknown_variables
 from daemon.shutdown import Signals
-from daemon.wiring import CannotStart, wire
+from daemon.wiring import wire
 from schemas.models import BadModelTable
 
 ALL = tuple(Role)
@@ -35,8 +35,6 @@ def run(roles: Sequence[Role], settings: Settings) -> int:
             _log.error("cannot_start", why=str(error))
         except Fault as fault:
             _log.error("cannot_start", why=fault.message, code=fault.code)
-        except OSError as error:
-            _log.error("cannot_start", why=f"{settings.http_host}: {error.strerror or error}")
         return 1
 
 

@@ -193,7 +193,7 @@ def aws_region() -> str:
 
 
 def _guess(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), known, n=1)
+    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
     return f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "")
 
 

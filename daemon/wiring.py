@@ -16,7 +16,7 @@ from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.figures import StoreFigures
 from daemon.adapters.s3 import S3Objects
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
-from daemon.app import App
+from daemon.app import App, CannotStart
 from daemon.calls import watch_calls
 from daemon.clock import SystemClock
 from daemon.facts import FactTeller
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 NEEDED = ("bucket", "role_arn")
-
-
-class CannotStart(Exception):
-    """Something this process needs is not there; the message says what to do."""
 
 
 class Parts:

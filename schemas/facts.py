@@ -4,6 +4,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
+FILE_DECISIONS = ("planned", "refused")
+COPY_OUTCOMES = ("copied", "present", "refused")
+RECONCILE_ACTIONS = (
+    "claim_without_job",
+    "job_adopted",
+    "event_missed",
+    "job_not_stopped",
+    "plan_stalled",
+    "chunk_stalled",
+    "not_ingested",
+    "not_settled",
+    "not_cleaned",
+    "chunk_not_woken",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -56,7 +71,10 @@ class FilesCopied(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ChunkMoved(Fact):
-    """A chunk reached a state; ``seconds`` is how long the phase that led to it took, if known."""
+    """A chunk reached a state; ``seconds`` is how long the phase that led to it took, if known.
+
+    READY: since it was planned. SUBMITTED: since it was READY. COMPLETED: since its job ended.
+    """
 
     event: ClassVar[str] = "chunk_moved"
     chunk_id: str
@@ -150,6 +168,14 @@ class ChunkCleaned(Fact):
     objects: int
     bytes: int
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcilerRan(Fact):
+    """The reconciler made a pass; ``sent`` counts its messages, none on a quiet day."""
+
+    event: ClassVar[str] = "reconciler_ran"
+    sent: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,17 @@ def load_models(
             max_file_bytes=max_file_bytes,
         )
         models[entry.id] = _checked(replace(known, **entry.changes()), position)
+    for model in models.values():
+        _check_minimum(model)
     return ModelTable(tuple(models.values()))
+
+
+def _check_minimum(model: Model) -> None:
+    if model.min_records > model.max_records:
+        raise BadModelTable(
+            f"MIN_RECORDS is {model.min_records}, more than the {model.max_records} records a job of "
+            f"{model.id} may have. Write a smaller one; in MODELS_FILE, min_records or max_records."
+        )
 
 
 def _checked(model: Model, position: int) -> Model:
@@ -135,11 +145,6 @@ def _checked(model: Model, position: int) -> Model:
         raise BadModelTable(
             f"MODELS_FILE: models.{position}.max_output_tokens is missing: {model.id} is new, so write "
             f"how many tokens it may answer with (an integer, e.g. 10000)."
-        )
-    if model.min_records > model.max_records:
-        raise BadModelTable(
-            f"MODELS_FILE: models.{position}.min_records is {model.min_records}, more than max_records "
-            f"({model.max_records}). Write a smaller one, or a larger max_records."
         )
     return model
 

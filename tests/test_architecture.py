@@ -1,10 +1,13 @@
 """The walls between the rooms, read from the syntax trees."""
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from consumers.core.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
 EFFECTS = {
@@ -128,3 +131,30 @@ def test_only_the_worker_catches_everything() -> None:
         and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
     }
     assert len(catchers) <= 1, catchers
+
+
+def test_only_one_module_moves_a_state() -> None:
+    """Invariant 2: beside the first value of a new row, a state is written in one place."""
+    writers = {
+        path.name
+        for path in modules("daemon")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") == "values"
+        and any(keyword.arg == "state" for keyword in node.keywords)
+    }
+    assert writers == {"moves.py"}
+
+
+def test_a_stage_has_nothing_to_settle_a_message_with() -> None:
+    """Invariant 3: of all ports, the world of a stage holds none of the queues."""
+    assert {field.name for field in dataclasses.fields(World)} == {
+        "now",
+        "policy",
+        "models",
+        "store",
+        "objects",
+        "jobs",
+        "hold",
+        "checkpoint",
+    }

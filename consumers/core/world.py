@@ -343,7 +343,7 @@ class Records(Protocol):
         """Count a chunk's records by (analysis_type, outcome)."""
 
     def spent(self, chunk_id: str) -> rows.Spent:
-        """Sum a chunk's records, without padding."""
+        """Sum what a chunk came to: its records and its padding."""
 
     def reusable(
         self, model: str, prompt_versions: Mapping[tuple[str, str], str], files: Sequence[rows.NewFile]

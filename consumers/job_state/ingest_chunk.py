@@ -7,7 +7,7 @@ from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
 from consumers.endings import after_end, end_chunk, fail_chunk
 from consumers.job_state.output import read_output
-from consumers.job_state.parts import write_part
+from consumers.parts import write_part
 from schemas.facts import Fact, MoneySpent, RecordsJudged
 from schemas.messages import IngestChunk
 from schemas.outcomes import Outcome as RecordOutcome

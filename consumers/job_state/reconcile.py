@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from consumers.core.rows import Leased, OpenJob
 from consumers.core.world import Done, JobReport, Outcome, World, done
 from consumers.wake import next_chunks
-from schemas.facts import Reconciled
+from schemas.facts import Reconciled, ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import (
     CancelBatch,
@@ -36,7 +36,7 @@ def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
     for action, _ in unique.values():
         counts[action] = counts.get(action, 0) + 1
     facts = [Reconciled(action, count) for action, count in counts.items()]
-    return done(facts, [body for _, body in unique.values()])
+    return done([ReconcilerRan(len(unique)), *facts], [body for _, body in unique.values()])
 
 
 def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Batch, BatchCount, Spent
 from consumers.core.world import World
 from consumers.endings import stamp
-from consumers.job_state.parts import Written, write_lines
+from consumers.parts import Written, write_lines
 from schemas.events import Event, EventName
 from schemas.outcomes import Outcome
 
@@ -51,7 +51,7 @@ def _summary(batch: Batch, count: BatchCount, state: BatchState, reason: str) ->
         "request_id": batch.request_id,
         "revision": batch.revision,
         "state": state.value,
-        "reason": reason,
+        "reason": reason or None,
         "counts": {
             "files": count.files,
             "refused": count.refused,

@@ -64,7 +64,8 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
     facts: list[Fact] = []
     if world.store.submitted(chunk.chunk_id, arn, world.now):
         facts.append(JobChanged(chunk.chunk_id, chunk.model, "Submitted", arn))
-        facts.append(ChunkMoved(chunk.chunk_id, chunk.model, "SUBMITTED"))
+        waited = (world.now - chunk.ready_at).total_seconds() if chunk.ready_at else None
+        facts.append(ChunkMoved(chunk.chunk_id, chunk.model, "SUBMITTED", waited))
     now = world.store.chunk(chunk.chunk_id)
     if now is not None and now.cancelled:
         world.jobs.stop(arn)

@@ -38,7 +38,7 @@ def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
         _check(chunk, files, world)
         padding = _write_manifest(chunk, files, world)
         world.store.staged(held, padding, sum(file.size_bytes for file in files), world.now)
-    return _facts(chunk, absent, refusals, len(files))
+    return _facts(chunk, absent, refusals, len(files), world)
 
 
 def _listing(chunk: Chunk, world: World) -> dict[str, int]:
@@ -112,7 +112,7 @@ def _lines(chunk: Chunk, file: ChunkFile, bucket: str) -> Iterator[bytes]:
 
 
 def _facts(
-    chunk: Chunk, absent: Sequence[ChunkFile], refusals: Sequence[Refusal], files: int
+    chunk: Chunk, absent: Sequence[ChunkFile], refusals: Sequence[Refusal], files: int, world: World
 ) -> tuple[Fact, ...]:
     refused = {refusal.position for refusal in refusals}
     copied = [file for file in absent if file.position not in refused]
@@ -123,4 +123,7 @@ def _facts(
         for outcome, count in counts.items()
         if count
     ]
-    return (*told, ChunkMoved(chunk.chunk_id, chunk.model, "READY"))
+    if not files:
+        return tuple(told)
+    waited = (world.now - chunk.created_at).total_seconds()
+    return (*told, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))

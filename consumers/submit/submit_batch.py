@@ -132,7 +132,7 @@ def _types_problem(message: SubmitBatch) -> Problem | None:
 def _lost_database(batch_id: str) -> Problem:
     return "plan_exists", (
         f"{layout.plan_key(batch_id)} exists, but the database does not know the batch: it was lost or "
-        "replaced. Run: novabatch reconcile --rebuild"
+        "replaced, and its jobs may be paid for. Restore the database, or use a new request_id."
     )
 
 

@@ -7,6 +7,7 @@ from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk, Gate, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
 from consumers.endings import after_end, cancel_chunk, end_chunk, fail_chunk
+from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
 from consumers.wake import next_chunks
@@ -52,6 +53,7 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:
     if not chunk.files:
+        write_part(chunk, world)
         ended = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)
         return _ended((*facts, *ended), chunk, world)
     world.checkpoint()

@@ -61,14 +61,9 @@ class Access:
 
     def open_database(self) -> "Engine":
         """Return the engine of DATABASE_URL; nothing is connected yet."""
-        from sqlalchemy.exc import ArgumentError
-
         from daemon.adapters.store import make_engine
 
-        try:
-            engine = make_engine(self.settings.database_url)
-        except (ArgumentError, ValueError, OSError) as error:
-            raise click.ClickException(f"NOVABATCH_DATABASE_URL cannot be used: {error}") from error
+        engine = make_engine(self.settings.database_url)
         self._stack.callback(engine.dispose)
         return engine
 

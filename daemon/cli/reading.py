@@ -78,11 +78,15 @@ def _history(access: Any, name: str) -> dict[str, Any]:
 
 @click.command()
 @click.argument("batch")
-def results(batch: str) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Accepted for symmetry: the output is JSON Lines anyway."
+)
+def results(batch: str, as_json: bool) -> None:
     """Print a batch's results as JSON Lines.
 
     One line for each file and analysis type, as in results.jsonl.
     """
+    del as_json
     import msgspec
 
     from consumers.core.lines import lines_of

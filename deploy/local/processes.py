@@ -34,6 +34,13 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    log_begins: int = 0
+
+    def said(self) -> str:
+        """Return what it has logged; a log is shared with earlier processes of the same name."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_begins)
+            return log.read().decode(errors="replace")
 
     def tail(self, lines: int = 20) -> str:
         """Return the end of its log."""
@@ -63,6 +70,7 @@ def start(
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
     with log.open("ab") as output:
+        begins = output.tell()
         process = subprocess.Popen(
             command,
             env={**environment, "PYTHONPATH": _python_path(environment)},
@@ -73,7 +81,7 @@ def start(
             start_new_session=True,
             preexec_fn=_die_with_parent if LIBC else None,  # noqa: PLW1509  # it only calls prctl
         )
-    return Child(name, process, log)
+    return Child(name, process, log, begins)
 
 
 def _python_path(environment: Mapping[str, str]) -> str:

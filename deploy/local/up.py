@@ -1,6 +1,7 @@
 """Everything on this machine: the local AWS, its stack, and the consumers."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,6 +15,9 @@ from deploy.local import processes, stack
 from deploy.local.processes import Child, Server
 
 PREFERRED_PORT = 5555
+LISTENS = re.compile(r"^.*http_listening.*$", re.MULTILINE)
+PORT = re.compile(r"port\W+([0-9]+)")
+IN_USE = "Address already in use"
 CONSUMER_PORTS = {"submit": 9100, "job_state": 9101, "cleanup": 9102}
 
 
@@ -30,11 +34,11 @@ class Local:
     environment: dict[str, str]
     consumers: dict[str, Child] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=lambda: dict(CONSUMER_PORTS))
 
-    def consumer_environment(self, name: str) -> dict[str, str]:
-        """Return the whole environment of one consumer's process."""
-        port = {"NOVABATCH_HTTP_PORT": str(self.ports[name])} if name in self.ports else {}
-        return clean_environment() | self.environment | port
+    def consumer_environment(self) -> dict[str, str]:
+        """Return the whole environment of a process of the product."""
+        return clean_environment() | self.environment
 
 
 def clean_environment() -> dict[str, str]:
@@ -53,6 +57,8 @@ def settings(directory: Path, url: str) -> dict[str, str]:
         "NOVABATCH_CLEANUP_QUEUE": stack.CLEANUP_QUEUE,
         "NOVABATCH_EVENTS_QUEUE": stack.EVENTS_QUEUE,
         "NOVABATCH_DATABASE_URL": f"sqlite:///{directory.resolve() / 'novabatch.db'}",
+        # A stop waits for the open poll: short ones cost nothing here.
+        "NOVABATCH_RECEIVE_WAIT": "2",
     }
 
 
@@ -73,35 +79,62 @@ def running(
     """Run the environment for as long as the block lasts; every child is stopped at its end."""
     _prepare(directory)
     started: list[Child] = []
+    local: Local | None = None
     try:
         server = _server(directory, port, step_seconds)
         started.append(server.child)
         stack.create(server.url)
         local = Local(directory, server, settings(directory, server.url))
         write_environment(directory / "env", local.environment)
+        _migrate(local)
         if consumers:
-            _migrate(local)
-            started.extend(start_consumer(local, name) for name in CONSUMER_PORTS)
+            for name in CONSUMER_PORTS:
+                start_consumer(local, name)
             for name in CONSUMER_PORTS:
                 wait_for_consumer(local, name)
         yield local
     finally:
-        processes.stop(reversed(started))
+        # The consumers first: what they drain still needs the AWS they work with.
+        processes.stop(local.consumers.values() if local else ())
+        processes.stop(started)
 
 
 def start_consumer(local: Local, name: str) -> Child:
-    """Start one consumer on its usual HTTP port, or on a free one."""
-    local.ports[name] = local.ports.get(name) or processes.free_port(CONSUMER_PORTS[name])
+    """Start one consumer on its wanted HTTP port, or on any free one."""
+    wanted = local.wanted[name]
+    port = wanted if wanted and processes.free_port(wanted) == wanted else 0
+    environment = local.consumer_environment() | {"NOVABATCH_HTTP_PORT": str(port)}
     command = [sys.executable, "-m", "daemon", "run", name]
-    child = processes.start(name, command, local.consumer_environment(name), local.directory / "logs")
+    child = processes.start(name, command, environment, local.directory / "logs")
     local.consumers[name] = child
     return child
 
 
 def wait_for_consumer(local: Local, name: str) -> None:
-    """Wait until a consumer says it is ready."""
+    """Wait until a consumer listens, by its own word, and says it is ready."""
+    try:
+        local.ports[name] = _listening(local.consumers[name])
+    except processes.NotStartedError as error:
+        if IN_USE not in str(error):
+            raise
+        # Another environment was faster; ask for any port.
+        local.wanted[name] = 0
+        start_consumer(local, name)
+        local.ports[name] = _listening(local.consumers[name])
     url = f"http://{processes.HOST}:{local.ports[name]}/ready"
     processes.wait_ready(local.consumers[name], lambda: processes.answers(url), 60)
+
+
+def _listening(child: Child) -> int:
+    """Return the port a consumer listens on, once it says so."""
+    processes.wait_ready(child, lambda: _port_said(child) is not None, 60)
+    return _port_said(child) or 0
+
+
+def _port_said(child: Child) -> int | None:
+    line = LISTENS.search(child.said())
+    found = PORT.search(line[0]) if line else None
+    return int(found[1]) if found else None
 
 
 def _prepare(directory: Path) -> None:
@@ -122,9 +155,7 @@ def _server(directory: Path, port: int | None, step_seconds: float) -> Server:
 
 def _migrate(local: Local) -> None:
     command = [sys.executable, "-m", "daemon", "migrate"]
-    child = processes.start(
-        "migrate", command, local.consumer_environment("migrate"), local.directory / "logs"
-    )
+    child = processes.start("migrate", command, local.consumer_environment(), local.directory / "logs")
     if child.process.wait():
         raise CannotStartError(f"novabatch migrate failed:\n{child.tail()}")
 
@@ -153,7 +184,7 @@ def run(directory: Path, port: int | None, *, consumers: bool) -> int:
 def _announce(local: Local) -> None:
     for name, port in local.ports.items():
         print(f"{name}: http://{processes.HOST}:{port}/metrics")
-    print(f"ready: {local.server.url}; source {local.directory.resolve() / 'env'}", flush=True)
+    print(f"ready: {local.server.url}; source {_quoted(str(local.directory.resolve() / 'env'))}", flush=True)
 
 
 def _watch(local: Local, asked_to_stop: threading.Event) -> int:

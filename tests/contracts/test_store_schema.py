@@ -5,6 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from consumers.core.faults import Rejected
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
 from daemon.adapters.tables import metadata
 
@@ -50,7 +51,7 @@ def test_a_schema_of_another_version_is_not_current(store: SqlStore) -> None:
 
 
 def test_sqlite_needs_a_file() -> None:
-    with pytest.raises(ValueError, match="SQLite needs a file"):
+    with pytest.raises(Rejected, match="SQLite needs a file"):
         make_engine("sqlite://")
 
 

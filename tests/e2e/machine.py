@@ -24,6 +24,7 @@ QUICK = {
     "NOVABATCH_RECONCILE_INTERVAL": "1",
 }
 CONSUMERS = ("submit", "job_state", "cleanup")
+QUEUES = {"submit": stack.SUBMIT_QUEUE, "job_state": stack.STATE_QUEUE, "cleanup": stack.CLEANUP_QUEUE}
 
 
 @dataclass
@@ -49,11 +50,16 @@ class Machine:
         if wait:
             up.wait_for_consumer(self.local, name)
 
-    def kill(self, name: str) -> None:
-        """Take a consumer away, as a power failure would."""
+    def kill(self, name: str) -> bool:
+        """Take a consumer away, as a power failure would; tells whether it had a message in hand."""
         child = self.local.consumers[name]
         child.process.kill()
         child.process.wait()
+        return self.in_flight(QUEUES[name]) > 0
+
+    def in_flight(self, queue: str) -> int:
+        """Count the messages that somebody has received and not deleted."""
+        return self._depth(queue, "ApproximateNumberOfMessagesNotVisible")
 
     def originals(self, label: str, count: int) -> list[dict[str, Any]]:
         """Put small originals into the bucket, under names Bedrock would refuse."""
@@ -114,9 +120,12 @@ class Machine:
         return counts
 
     def dead_letters(self, queue: str) -> int:
-        url = self.sqs.get_queue_url(QueueName=f"{queue}-dlq")["QueueUrl"]
-        told = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-        return int(told["Attributes"]["ApproximateNumberOfMessages"])
+        return self._depth(f"{queue}-dlq", "ApproximateNumberOfMessages")
+
+    def _depth(self, queue: str, attribute: str) -> int:
+        url = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        told = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
+        return int(told["Attributes"][attribute])
 
 
 @contextmanager
@@ -128,7 +137,7 @@ def machine(
     with up.running(directory, port=0, consumers=False, step_seconds=step_seconds) as local:
         local.environment |= environment
         local.server.control.set(min_records=int(environment["NOVABATCH_MIN_RECORDS"]))
-        local.ports |= {name: processes.free_port() for name in CONSUMERS}
+        local.wanted = dict.fromkeys(CONSUMERS, 0)
         engine = make_engine(local.environment["NOVABATCH_DATABASE_URL"])
         migrate(engine)
         running = Machine(local, engine, SqlStore(engine))

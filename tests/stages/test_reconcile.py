@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState, JobStatus
 from consumers.core.rows import Leased
+from schemas.facts import ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, Reconcile, SubmitBatch
 from tests.stages.conftest import NewSimulation
@@ -34,7 +35,7 @@ def test_a_pass_over_a_quiet_system_sends_nothing(sim: Simulation) -> None:
     sim.finish_all()
     sim.facts.clear()
     reconcile(sim)
-    assert not sim.facts
+    assert sim.facts == [ReconcilerRan(0)]
 
 
 def test_one_pass_costs_one_listing_however_many_jobs_are_open(sim: Simulation) -> None:

@@ -29,24 +29,24 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Run a transaction that writes; an exception rolls it back."""
-        with _border(), self._write.begin() as connection:
+        with border(), self._write.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Run statements that only read; on SQLite they see one state of the database."""
-        with _border(), self._read.connect() as connection:
+        with border(), self._read.connect() as connection:
             yield connection
 
     @contextmanager
     def once(self) -> Iterator[Connection]:
         """Run single statements, each a transaction of its own: fewer round trips."""
-        with _border(), self._once.connect() as connection:
+        with border(), self._once.connect() as connection:
             yield connection
 
 
 @contextmanager
-def _border() -> Iterator[None]:
+def border() -> Iterator[None]:
     """Turn the driver's errors into faults."""
     try:
         yield

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from consumers.core.faults import Rejected
 
 SQLITE_WAIT_MS = 20_000
 _POSTGRES_OPTIONS = (
@@ -13,14 +16,32 @@ _POSTGRES_OPTIONS = (
 
 
 def make_engine(url: str) -> Engine:
-    """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL; nothing is connected yet."""
-    parsed = make_url(url)
-    backend = parsed.get_backend_name()
-    if backend not in _MAKERS:
-        raise ValueError(
-            f"{backend} is not supported. Write sqlite:////path/to/file.db or postgresql+psycopg://…"
-        )
-    return _MAKERS[backend](parsed)
+    """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL; nothing is connected yet.
+
+    Raises Rejected for a URL that cannot be used.
+    """
+    try:
+        parsed = make_url(url)
+        return _MAKERS[parsed.get_backend_name()](parsed)
+    except (ArgumentError, KeyError, OSError, ValueError) as error:
+        raise Rejected(
+            f"NOVABATCH_DATABASE_URL cannot be used: {_reason(error)}. "
+            "Write sqlite:////path/to/file.db or postgresql+psycopg://user:password@host/database",
+            "BadDatabaseUrl",
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Say what is wrong with a URL without repeating it: it may hold a password."""
+    match error:
+        case KeyError():
+            return f"{error.args[0]} is not supported"
+        case OSError():
+            return f"{error.filename}: {error.strerror}"
+        case ArgumentError():
+            return "it is no database URL"
+        case _:
+            return str(error)
 
 
 def _postgres(url: URL) -> Engine:
@@ -35,7 +56,7 @@ def _postgres(url: URL) -> Engine:
 
 def _sqlite(url: URL) -> Engine:
     if not url.database:
-        raise ValueError("SQLite needs a file: several processes share it. Write sqlite:////path/to/file.db")
+        raise ValueError("SQLite needs a file, which several processes share")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=10, max_overflow=20)
     event.listen(engine, "connect", _set_up)

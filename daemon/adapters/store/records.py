@@ -12,7 +12,7 @@ from daemon.adapters.columns import Time, Words
 from daemon.adapters.store.database import Database, pages
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.plans import source
-from daemon.adapters.store.sums import spent_columns, spent_of
+from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import batches, chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
@@ -96,11 +96,9 @@ class Records:
             return {(row[0], row[1]): row[2] for row in connection.execute(asked.group_by(*kind))}
 
     def spent(self, chunk_id: str) -> Spent:
-        """Sum a chunk's records, without padding."""
+        """Sum what a chunk came to: its records and its padding."""
         with self.database.read() as connection:
-            return spent_of(
-                connection.execute(select(*spent_columns()).where(records.c.chunk_id == chunk_id)).one()
-            )
+            return spent_on(connection, chunk_id)
 
     def reusable(
         self, model: str, prompt_versions: Mapping[tuple[str, str], str], files: Sequence[NewFile]

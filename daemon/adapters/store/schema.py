@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from daemon.adapters.store.database import border
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -16,7 +18,7 @@ def migrate(engine: Engine) -> None:
     """Apply the migrations that are missing, all in one transaction; others wait for its end."""
     from alembic import command
 
-    with engine.begin() as connection:
+    with border(), engine.begin() as connection:
         _lock(connection)
         config = _config()
         config.attributes["connection"] = connection
@@ -28,7 +30,7 @@ def schema_is_current(engine: Engine) -> bool:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    with engine.connect() as connection:
+    with border(), engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return False
         have = MigrationContext.configure(connection).get_current_heads()

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, and_, func, or_, select
 
 from consumers.core.lifecycle import CHUNK_ENDS
 from consumers.core.rows import BatchCount, Spent
@@ -62,6 +62,13 @@ class Sums:
         )
 
 
+def spent_on(connection: Connection, chunk_id: str) -> Spent:
+    """Sum what a chunk came to: its records, superseded or not, and its padding."""
+    bought = select(*spent_columns()).where(records.c.chunk_id == chunk_id)
+    padding = select(*_padding_sums()).where(chunks.c.chunk_id == chunk_id)
+    return _added([connection.execute(bought).one(), connection.execute(padding).one()])
+
+
 def spent_columns() -> tuple[Label[Any], ...]:
     """Return the columns that sum records; ``spent_of`` reads them."""
     return _sums(records.c.input_tokens, records.c.output_tokens, records.c.cost_usd, _unpriced)
@@ -111,13 +118,16 @@ def _groups(batch_id: str) -> Any:
     return asked.where(records.c.batch_id == batch_id).group_by(*kind)
 
 
-def _chunks(batch_id: str) -> Any:
-    through = func.count().filter(state_in(chunks, CHUNK_ENDS))
-    padding = _sums(
+def _padding_sums() -> tuple[Label[Any], ...]:
+    return _sums(
         chunks.c.padding_input_tokens,
         chunks.c.padding_output_tokens,
         chunks.c.padding_cost_usd,
         _padding_unpriced,
     )
-    asked = select(func.count().label("chunks"), through.label("through"), *padding)
+
+
+def _chunks(batch_id: str) -> Any:
+    through = func.count().filter(state_in(chunks, CHUNK_ENDS))
+    asked = select(func.count().label("chunks"), through.label("through"), *_padding_sums())
     return asked.where(chunks.c.batch_id == batch_id)

@@ -41,7 +41,7 @@ class Demo:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.environment = self.local.consumer_environment("demo")
+        self.environment = self.local.consumer_environment()
         self.s3 = stack.client("s3", self.local.server.url)
         self.sqs = stack.client("sqs", self.local.server.url)
 
