@@ -10,12 +10,16 @@ from consumers.core.world import World
 
 
 def put_plan(batch: Batch, round: int, chunks: Iterable[NewChunk], world: World) -> None:
-    """Write a round's plan unless it stands there already, from a run that was cut short."""
+    """Write a round's plan.
+
+    The first one stands for ever: it tells a lost database that the batch was planned. A later one is written
+    before its round is stored, and again if that run was cut short.
+    """
     key = layout.plan_key(batch.batch_id, round)
     request = world.store.request_of(batch.batch_id)
     lines = plan_lines(request, chunks, world.policy.job_name_prefix, batch.batch_id)
     try:
-        with world.objects.writer(key, content_type="application/jsonl", if_absent=True) as out:
+        with world.objects.writer(key, content_type="application/jsonl", if_absent=round == 0) as out:
             for line in lines:
                 out.write(line)
     except Changed:

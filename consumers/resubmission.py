@@ -5,8 +5,9 @@ from itertools import groupby
 
 from consumers.core.chunks import split
 from consumers.core.cutting import Item, chunks, limits
+from consumers.core.faults import Rejected
 from consumers.core.rows import Batch, FailedRecord, Held, NewRecord
-from consumers.core.world import Done, Refuse, World, done
+from consumers.core.world import Done, World, done
 from consumers.planning import put_plan
 from consumers.wake import next_chunks
 from schemas.facts import RoundAdded
@@ -30,16 +31,17 @@ def gather(batch: Batch, ask: TokensToAsk, world: World) -> list[Item]:
     return items
 
 
-def resubmit(batch: Batch, held: Held, items: list[Item], world: World) -> Done | Refuse:
+def resubmit(batch: Batch, held: Held, items: list[Item], world: World) -> Done:
     """Add the next round in one transaction, after its plan stands in S3, and wake its chunks."""
     model = world.models.find(batch.model)
     if model is None:
-        return Refuse("unknown_model", f"model {batch.model} left the model table: add it to MODELS_FILE")
+        raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
     bounds = limits(world.policy, model)
     cuts = split([item.piece() for item in items], bounds)
     first = len(world.store.chunk_ids(batch.batch_id))
     round_ = batch.round + 1
-    new = chunks(batch, items, cuts, first, round_)
+    new = chunks(batch, items, cuts, first, round_, since=world.now)
+    world.checkpoint()
     put_plan(batch, round_, new, world)
     if not world.store.add_round(held, round_, new):
         return Done()

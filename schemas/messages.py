@@ -11,6 +11,7 @@ from pydantic.functional_validators import BeforeValidator
 from schemas.options import Options
 from schemas.queues import Queue
 
+LARGEST_OBJECT = 5 * 1024**4  # AWS: S3, the largest object
 FILE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -55,7 +56,7 @@ class File(Value):
     file_id: FileId
     s3_key: Key
     bucket: str | None = None
-    size_bytes: Annotated[int, Field(ge=0)] | None = None
+    size_bytes: Annotated[int, Field(ge=0, le=LARGEST_OBJECT)] | None = None
     local_path: Key | None = None
     context: Mapping[str, Any] = Field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from schemas import messages as m
 from schemas.job_events import DETAIL_TYPE, JobStateChange
 from schemas.queues import Queue
 
+DEEPEST = 50
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
@@ -73,21 +74,27 @@ def _object(body: str) -> dict[str, object]:
     return value
 
 
-def _unstorable(value: object, place: str = "") -> str | None:
-    """Find text that neither a database nor Bedrock can take: NUL, or half of a surrogate pair."""
+def _unstorable(value: object, place: str = "", depth: int = 0) -> str | None:
+    """Find text that neither a database nor Bedrock can take: NUL, or half of a surrogate pair.
+
+    Raises RecursionError for values nested deeper than any of ours.
+    """
+    if depth > DEEPEST:
+        raise RecursionError(f"more than {DEEPEST} levels deep")
     if isinstance(value, str):
         return (place or "body") if _UNSTORABLE.search(value) else None
     if isinstance(value, dict):
         inside = ((f"{place}.{key}".lstrip("."), each) for key, each in value.items())
         keys = (_unstorable(key, place) for key in value)
-        return next((bad for bad in keys if bad), None) or _first_unstorable(inside)
+        return next((bad for bad in keys if bad), None) or _first_unstorable(inside, depth)
     if isinstance(value, list):
-        return _first_unstorable((f"{place}[{n}]", each) for n, each in enumerate(value))
+        return _first_unstorable(((f"{place}[{n}]", each) for n, each in enumerate(value)), depth)
     return None
 
 
-def _first_unstorable(inside: Iterable[tuple[str, object]]) -> str | None:
-    return next((bad for place, each in inside if (bad := _unstorable(each, place))), None)
+def _first_unstorable(inside: Iterable[tuple[str, object]], depth: int) -> str | None:
+    found = (_unstorable(each, place, depth + 1) for place, each in inside)
+    return next((bad for bad in found if bad), None)
 
 
 def _kind(queue: Queue, fields: Mapping[str, object]) -> type[BaseModel]:

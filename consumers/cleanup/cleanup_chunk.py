@@ -1,13 +1,13 @@
 """cleanup_chunk: delete the two temporary folders of a chunk whose results are stored."""
 
-from consumers.cleanup.emptying import Emptied, empty
+from consumers.attempts import attempt
+from consumers.cleanup.emptying import empty
+from consumers.core.faults import PassingFault
 from consumers.core.retention import refusal_to_clean
 from consumers.core.rows import Chunk, Held, Leased
-from consumers.core.world import Done, Later, Outcome, Refuse, World, done
-from schemas.facts import ChunkCleaned, FindingMade
+from consumers.core.world import Done, Outcome, Refuse, World, done
+from schemas.facts import ChunkCleaned
 from schemas.messages import CleanupChunk
-
-CLEANINGS = 5
 
 
 def cleanup_chunk(message: CleanupChunk, world: World) -> Outcome:
@@ -22,18 +22,13 @@ def cleanup_chunk(message: CleanupChunk, world: World) -> Outcome:
     held = world.hold(Leased.CHUNK, chunk.chunk_id)
     if held is None:
         return Done()
+    return attempt(held, "cleanup", world, lambda: _clean(chunk, held, world))
+
+
+def _clean(chunk: Chunk, held: Held, world: World) -> Outcome:
+    """Empty the folders and store that they are; raises PassingFault if something stayed."""
     emptied = empty(chunk, world)
     if emptied.stayed:
-        return _not_empty(chunk, held, emptied, world)
+        raise PassingFault(f"{len(emptied.stayed)} or more objects stayed: {'; '.join(emptied.stayed)}")
     world.store.cleaned(held, emptied.objects, emptied.bytes, world.now)
     return done([ChunkCleaned(chunk.chunk_id, emptied.objects, emptied.bytes)])
-
-
-def _not_empty(chunk: Chunk, held: Held, emptied: Emptied, world: World) -> Outcome:
-    """Try again a few times, then leave a finding for a person."""
-    why = f"{len(emptied.stayed)} or more objects stayed: {'; '.join(emptied.stayed)}"
-    count = world.store.failed(held, "clean", why, world.now)
-    if count < CLEANINGS:
-        return Later(10 * 2**count, why)
-    world.store.find("cleanup_failing", chunk.chunk_id, why, world.now)
-    return done([FindingMade("cleanup_failing", chunk.chunk_id, why)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from consumers.core import layout
 from consumers.core.chunks import Cut, Limits, Piece
@@ -36,9 +37,11 @@ def limits(policy: Policy, model: Model) -> Limits:
     )
 
 
-def chunk(batch: Batch, items: Sequence[Item], cut: Cut, index: int, round: int) -> NewChunk:
-    """Make one chunk of the items that a cut covers; the same input gives the same chunk, for ever."""
-    mine = [item for item in items if cut.first <= item.position < cut.last_exclusive]
+def chunk(batch: Batch, mine: Sequence[Item], cut: Cut, index: int, round: int, since: datetime) -> NewChunk:
+    """Make one chunk of the items that a cut covers; it waits since then.
+
+    The folder carries the batch's time: the same input gives the same folder, for ever.
+    """
     names = safe_names([Named(item.s3_key, item.file_id) for item in mine])
     return NewChunk(
         chunk_id=layout.chunk_id(batch.batch_id, index),
@@ -51,12 +54,19 @@ def chunk(batch: Batch, items: Sequence[Item], cut: Cut, index: int, round: int)
         padding=cut.padding,
         safe_names={item.position: named.name for item, named in zip(mine, names, strict=True)},
         records=tuple(record for item in mine for record in item.records),
-        created_at=batch.created_at,
+        created_at=since,
     )
 
 
 def chunks(
-    batch: Batch, items: Sequence[Item], cuts: Sequence[Cut], first_index: int, round: int
+    batch: Batch, items: Sequence[Item], cuts: Sequence[Cut], first_index: int, round: int, since: datetime
 ) -> list[NewChunk]:
-    """Make the chunks of several cuts, numbered from ``first_index``."""
-    return [chunk(batch, items, cut, first_index + n, round) for n, cut in enumerate(cuts)]
+    """Make the chunks of several cuts, numbered from ``first_index``; items and cuts lie in order."""
+    new, begin = [], 0
+    for n, cut in enumerate(cuts):
+        end = begin
+        while end < len(items) and items[end].position < cut.last_exclusive:
+            end += 1
+        new.append(chunk(batch, items[begin:end], cut, first_index + n, round, since))
+        begin = end
+    return new

@@ -1,6 +1,6 @@
 """When the temporary folders of a chunk may go."""
 
-from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
+from consumers.core.lifecycle import CHUNK_ENDS
 from consumers.core.rows import Chunk
 
 
@@ -11,6 +11,6 @@ def refusal_to_clean(chunk: Chunk) -> str:
     """
     if chunk.state not in CHUNK_ENDS:
         return f"chunk {chunk.chunk_id} is {chunk.state}: its results are not stored yet"
-    if chunk.state is ChunkState.FAILED and chunk.failures.get("fetch"):
+    if chunk.unread:
         return f"chunk {chunk.chunk_id} has output that could not be read yet: it is tried again hourly"
     return ""

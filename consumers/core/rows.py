@@ -46,7 +46,9 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as stored. ``cursor`` says how far its plan is; ``round`` counts the resubmissions."""
+    """A batch as stored. ``cursor`` says how far its plan is; ``round`` counts the resubmissions;
+    ``changes`` counts the ends of its chunks, so that a writer notices what happened meanwhile.
+    """
 
     batch_id: str
     request_id: str
@@ -62,6 +64,7 @@ class Batch:
     created_at: datetime
     finished_at: datetime | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk as stored, with what its stages need of its batch."""
+    """A chunk as stored, with what its stages need of its batch.
+
+    ``unread``: its output is paid for and could not be read so far.
+    """
 
     chunk_id: str
     batch_id: str
@@ -155,6 +161,7 @@ class Chunk:
     cleaned_at: datetime | None
     last_error: str
     failures: Mapping[str, int]
+    unread: bool
     job: Job | None
 
 

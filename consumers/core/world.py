@@ -215,8 +215,10 @@ class Batches(Protocol):
         back to RUNNING with revision + 1. Records are unique by (batch, file, type, attempt).
         """
 
-    def finish_batch(self, held: rows.Held, state: BatchState, reason: str, now: datetime) -> None:
-        """Move a batch to an end state."""
+    def finish_batch(
+        self, held: rows.Held, changes: int, state: BatchState, reason: str, now: datetime
+    ) -> bool:
+        """Move a batch to an end state, unless a chunk of it ended since ``changes`` was read."""
 
     def cancel(self, batch_id: str, reason: str, now: datetime) -> Sequence[str]:
         """Set the cancel flag; chunks without lease and job become CANCELLED with their records.

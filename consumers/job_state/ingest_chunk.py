@@ -1,10 +1,13 @@
 """ingest_chunk: read the output of an ended job once, store every record's outcome, end the chunk."""
 
+from collections import Counter
+
+from consumers.attempts import attempt
 from consumers.core import layout
-from consumers.core.faults import Changed, Denied, Fault, Missing, PassingFault
+from consumers.core.faults import Fault, Missing
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
-from consumers.core.rows import Chunk, Held, Leased
-from consumers.core.world import Done, Later, Outcome, Refuse, World, done
+from consumers.core.rows import Chunk, Held, Leased, Spent
+from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import after_end, end_chunk, fail_chunk
 from consumers.job_state.output import read_output
 from consumers.parts import write_part
@@ -18,6 +21,32 @@ MISSING_CODES = {
     JobStatus.STOPPED: "JOB_STOPPED",
     JobStatus.FAILED: "JOB_FAILED",
 }
+
+
+class Told:
+    """What was told of a chunk so far, so that facts tell only what is new.
+
+    Nothing before its first end; at a late reading, what the store held when it had failed.
+    """
+
+    def __init__(self, chunk: Chunk, world: World) -> None:
+        self.chunk, self.world = chunk, world
+        late = chunk.state is ChunkState.FAILED
+        self._outcomes = world.store.outcomes(chunk.chunk_id) if late else {}
+        self._spent = world.store.spent(chunk.chunk_id) if late else Spent()
+
+    def news(self) -> tuple[Fact, ...]:
+        """Return the outcomes, tokens and money that the store has gained."""
+        store, chunk = self.world.store, self.chunk
+        counts = Counter(store.outcomes(chunk.chunk_id))
+        counts.subtract(self._outcomes)
+        judged = [RecordsJudged(chunk.chunk_id, *kind, n) for kind, n in counts.items() if n > 0]
+        old, new = self._spent, store.spent(chunk.chunk_id)
+        known = old.cost_usd is not None and new.cost_usd is not None
+        money = new.cost_usd - old.cost_usd if new.cost_usd and old.cost_usd is not None else new.cost_usd
+        tokens_in, tokens_out = new.input_tokens - old.input_tokens, new.output_tokens - old.output_tokens
+        spent = MoneySpent(chunk.chunk_id, chunk.model, tokens_in, tokens_out, money if known else None)
+        return (*judged, spent) if judged or tokens_in or tokens_out else ()
 
 
 def ingest_chunk(message: IngestChunk, world: World) -> Outcome:
@@ -36,61 +65,50 @@ def ingest_chunk(message: IngestChunk, world: World) -> Outcome:
 
 def _may_ingest(chunk: Chunk) -> bool:
     """Tell whether output is waiting: the job ended, or its output could not be read before."""
-    unread = chunk.state is ChunkState.FAILED and bool(chunk.failures.get("fetch"))
-    return chunk.state is ChunkState.ENDED or unread
+    return chunk.state is ChunkState.ENDED or chunk.unread
 
 
 def _ingest(chunk: Chunk, held: Held, world: World) -> Outcome:
-    try:
-        found = _read(chunk, held, world)
-    except (PassingFault, Denied, Changed, Missing) as fault:
-        return _not_read(chunk, held, fault, world)
-    if not found:
-        reason = (chunk.job.message if chunk.job else "") or f"the job ended {_status(chunk)} without output"
-        return _ended(fail_chunk(chunk, held, _missing_code(chunk), reason, world), chunk, world)
-    world.store.close_records(held, RecordOutcome.MISSING, _missing_code(chunk), NO_LINE, world.now)
+    told = Told(chunk, world)
+    tries = world.policy.fetch_max_retries + 1
+
+    def give_up(count: int, fault: Fault) -> Outcome:
+        return _not_read(chunk, held, count, fault, told)
+
+    return attempt(held, "fetch", world, lambda: _read(chunk, held, told, world), give_up, tries)
+
+
+def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
+    """Read the output and give every record its outcome; raises Missing where it should be and is not."""
+    status = chunk.job.status if chunk.job else None
+    message = chunk.job.message if chunk.job else ""
+    if not read_output(chunk, held, world):
+        if status is JobStatus.COMPLETED:
+            raise Missing(f"the job Completed, but {layout.output_prefix(chunk.folder)} is empty")
+        reason = message or f"the job ended {status} without output"
+        return _ended(fail_chunk(chunk, held, _missing_code(status), reason, world), told)
+    why = message if status is JobStatus.FAILED and message else NO_LINE
+    world.store.close_records(held, RecordOutcome.MISSING, _missing_code(status), why, world.now)
+    return attempt(held, "store", world, lambda: _store(chunk, held, told, world))
+
+
+def _store(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
     write_part(chunk, world)
-    return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), chunk, world)
+    return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), told)
 
 
-def _read(chunk: Chunk, held: Held, world: World) -> bool:
-    """Read the output; raises Missing where a Completed job should have left one."""
-    found = read_output(chunk, held, world)
-    if not found and chunk.job is not None and chunk.job.status is JobStatus.COMPLETED:
-        raise Missing(f"the job Completed, but {layout.output_prefix(chunk.folder)} is empty")
-    return found
-
-
-def _not_read(chunk: Chunk, held: Held, fault: Fault, world: World) -> Outcome:
-    """Count the failure; after the allowed ones the records are MISSING but never bought again."""
-    count = world.store.failed(held, "fetch", fault.message, world.now)
+def _not_read(chunk: Chunk, held: Held, count: int, fault: Fault, told: Told) -> Outcome:
+    """After the allowed tries the records are MISSING, never bought again, and tried again hourly."""
     if chunk.state is ChunkState.FAILED:
         return Done()
-    if count <= world.policy.fetch_max_retries:
-        return Later(5 * 2**count, fault.message)
     reason = f"the output could not be read {count} times, the last time: {fault.message}"
-    return _ended(fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, world), chunk, world)
+    return _ended(fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, told.world), told)
 
 
-def _status(chunk: Chunk) -> str:
-    return chunk.job.status.value if chunk.job and chunk.job.status else "unknown"
-
-
-def _missing_code(chunk: Chunk) -> str:
-    status = chunk.job.status if chunk.job else None
+def _missing_code(status: JobStatus | None) -> str:
     return MISSING_CODES.get(status, "NOT_IN_OUTPUT") if status else "NOT_IN_OUTPUT"
 
 
-def _ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
-    now = world.store.chunk(chunk.chunk_id) or chunk
-    return done((*_judged(now, world), *facts), after_end(now, world))
-
-
-def _judged(chunk: Chunk, world: World) -> tuple[Fact, ...]:
-    """Tell what the store now holds of the chunk: outcomes, tokens, money."""
-    counts = world.store.outcomes(chunk.chunk_id).items()
-    spent = world.store.spent(chunk.chunk_id)
-    return (
-        *(RecordsJudged(chunk.chunk_id, kind, outcome, count) for (kind, outcome), count in counts),
-        MoneySpent(chunk.chunk_id, chunk.model, spent.input_tokens, spent.output_tokens, spent.cost_usd),
-    )
+def _ended(facts: tuple[Fact, ...], told: Told) -> Done:
+    chunk = told.world.store.chunk(told.chunk.chunk_id) or told.chunk
+    return done((*told.news(), *facts), after_end(chunk, told.world))

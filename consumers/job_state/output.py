@@ -8,6 +8,7 @@ import msgspec
 
 from consumers.core import layout
 from consumers.core.cost import cost
+from consumers.core.faults import Rejected
 from consumers.core.media import media_of
 from consumers.core.results import BrokenLine, OutputLine, judge, raw_without_echo, read_line
 from consumers.core.rows import Chunk, Held, JudgedRecord, Spent
@@ -130,5 +131,6 @@ def _expected(chunk: Chunk, world: World) -> Iterator[tuple[str, Analysis]]:
         media = media_of(file.s3_key)
         for record in file.records:
             asked = analysis(record.analysis_type, media.kind) if media else None
-            if asked is not None:
-                yield layout.record_id(file.file_id, record.analysis_type), asked
+            if asked is None:
+                raise Rejected(f"analysis type {record.analysis_type} left the registry: put it back")
+            yield layout.record_id(file.file_id, record.analysis_type), asked

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
+from consumers.core import layout
+from consumers.core.faults import Fault
 from consumers.core.rows import Leased, OpenJob
 from consumers.core.world import Done, JobReport, Outcome, World, done
 from consumers.wake import next_chunks
@@ -30,13 +32,22 @@ def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
     """Make one pass, if nobody else is making one; it changes no row and only sends messages."""
     if world.hold(Leased.RECONCILER, "reconcile") is None:
         return Done()
-    found = [*_jobs(world.store.open_jobs(), world), *_rows(world), *_chunks(world)]
+    found = [*_rows(world), *_chunks(world), *_asked(world)]
     unique = {body.model_dump_json(): (action, body) for action, body in found}
     counts: dict[str, int] = {}
     for action, _ in unique.values():
         counts[action] = counts.get(action, 0) + 1
     facts = [Reconciled(action, count) for action, count in counts.items()]
     return done([ReconcilerRan(len(unique)), *facts], [body for _, body in unique.values()])
+
+
+def _asked(world: World) -> list[Finding]:
+    """Compare with Bedrock's list; without an answer the rows are looked after all the same."""
+    try:
+        return list(_jobs(world.store.open_jobs(), world))
+    except Fault as fault:
+        world.store.find("jobs_not_listed", "reconcile", fault.message, world.now)
+        return []
 
 
 def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:
@@ -52,7 +63,11 @@ def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:
             seen.add(job.chunk_id)
             yield from _compare(job, report)
     for job in open_jobs:
-        if job.chunk_id not in seen and job.arn is None and not job.leased:
+        if job.chunk_id in seen:
+            continue
+        if job.arn is not None:
+            world.store.find("job_unknown", job.arn, "ListModelInvocationJobs does not name it", world.now)
+        elif not job.leased:
             yield "claim_without_job", SubmitChunk(chunk_id=job.chunk_id)
 
 
@@ -63,7 +78,7 @@ def _compare(job: OpenJob, report: JobReport) -> Iterator[Finding]:
     elif job.arn is not None and report.status != job.status:
         yield "event_missed", hint
     if job.cancelled and job.arn is not None:
-        yield "job_not_stopped", CancelBatch(batch_id=job.chunk_id.partition("-")[0])
+        yield "job_not_stopped", CancelBatch(batch_id=layout.parse_chunk_id(job.chunk_id).batch_id)
 
 
 def _rows(world: World) -> Iterator[Finding]:

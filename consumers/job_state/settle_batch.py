@@ -1,5 +1,6 @@
 """settle_batch: the one owner of a batch's end: another round for what may succeed, or the end itself."""
 
+from consumers.attempts import attempt
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, end_of
 from consumers.core.retry import tokens_for_retry
 from consumers.core.rows import Batch, BatchCount, FailedRecord, Held, Leased
@@ -27,7 +28,9 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()
-    return _settle(world.store.batch(message.batch_id) or batch, held, world)
+    return attempt(
+        held, "settle", world, lambda: _settle(world.store.batch(message.batch_id) or batch, held, world)
+    )
 
 
 def _is_through(batch: Batch, world: World) -> bool:
@@ -51,12 +54,16 @@ def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
 
 
 def _end(batch: Batch, held: Held, world: World) -> Outcome:
-    """Write the results, then the state, then send the event: each speaks only of what is there."""
+    """Write the results, then the state, then send the event: each speaks only of what is there.
+
+    A chunk that changed meanwhile, by output read late, has the batch settled once more.
+    """
     count = world.store.count(batch.batch_id)
     state = end_of(count.records + count.refused, count.good, cancelled=batch.cancelled)
     reason = _reason(batch, count, state)
     write_report(batch, count, state, reason, world)
-    world.store.finish_batch(held, state, reason, world.now)
+    if not world.store.finish_batch(held, batch.changes, state, reason, world.now):
+        return done(then=[SettleBatch(batch_id=batch.batch_id)])
     ended = world.store.batch(batch.batch_id) or batch
     fact = BatchEnded(batch.batch_id, state, ended.revision)
     return done([fact], [finished_event(ended, count, world)])

@@ -1,10 +1,12 @@
 """cancel_batch: set the flag, end what has not started, stop the jobs that run."""
 
+from consumers.core.faults import Missing
 from consumers.core.lifecycle import BATCH_ENDS
 from consumers.core.rows import Batch
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.naming import named_batch
-from schemas.facts import Fact, Ignored
+from consumers.wake import next_chunks
+from schemas.facts import Ignored
 from schemas.messages import CancelBatch, SettleBatch
 
 
@@ -19,9 +21,15 @@ def cancel_batch(message: CancelBatch, world: World) -> Outcome:
 
 
 def _cancel(batch: Batch, world: World) -> Done:
-    facts: list[Fact] = []
     for chunk_id in world.store.cancel(batch.batch_id, "cancelled on request", world.now):
         chunk = world.store.chunk(chunk_id)
         if chunk is not None and chunk.job is not None and chunk.job.arn is not None:
-            world.jobs.stop(chunk.job.arn)
-    return done(facts, [SettleBatch(batch_id=batch.batch_id)])
+            _stop(chunk.job.arn, world)
+    return done(then=[*next_chunks(batch.model, world), SettleBatch(batch_id=batch.batch_id)])
+
+
+def _stop(arn: str, world: World) -> None:
+    try:
+        world.jobs.stop(arn)
+    except Missing as fault:
+        world.store.find("job_unknown", arn, fault.message, world.now)

@@ -10,7 +10,7 @@ from consumers.core.faults import (
     Rejected,
     Throttled,
 )
-from consumers.core.rows import Chunk, Gate, Held
+from consumers.core.rows import Chunk, Gate, Held, Job
 from consumers.core.world import Done, JobRequest, Later, Outcome, World, done
 from consumers.endings import after_end, cancel_chunk, fail_chunk
 from consumers.wake import next_chunks
@@ -21,7 +21,9 @@ LOOK_AGAIN = 5.0
 
 def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
     """Claim a slot and create the chunk's one job; without a slot the READY row waits."""
-    name = layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
+    if chunk.job is not None and chunk.cancelled:
+        return _cancelled_claim(chunk, chunk.job, held, world)
+    name = _name(chunk, world)
     token = layout.client_token(name)
     model = world.models.find(chunk.model)
     gate = world.store.claim_slot(held, name, token, model.slots if model else 0, world.now)
@@ -40,6 +42,22 @@ def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
         world.policy.job_timeout_hours,
     )
     return _create(request, chunk, held, world)
+
+
+def _name(chunk: Chunk, world: World) -> str:
+    """Return the name a claim was made under, whatever the settings say by now; else the name to claim."""
+    if chunk.job is not None:
+        return chunk.job.name
+    return layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
+
+
+def _cancelled_claim(chunk: Chunk, job: Job, held: Held, world: World) -> Outcome:
+    """Find out whether the job of a cancelled claim exists: stop it then, else give the slot back."""
+    found = world.jobs.find(job.name, job.token)
+    if found is not None:
+        return _created(found.arn, chunk, world)
+    world.store.give_slot_back(held, "the batch was cancelled", world.now, block=False)
+    return _ended(cancel_chunk(chunk, held, world), chunk, world)
 
 
 def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outcome:

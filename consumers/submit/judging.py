@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from consumers.core import layout
-from consumers.core.faults import Denied, Missing
+from consumers.core.faults import Denied, Missing, Rejected
 from consumers.core.media import format_refusal, media_of
 from consumers.core.rows import Batch, NewFile
 from consumers.core.world import ObjectInfo, World
@@ -63,13 +63,10 @@ def _at_sight(batch: Batch, file: File, position: int, world: World) -> NewFile:
 
 
 def _told_apart(batch: Batch, files: Sequence[NewFile], world: World) -> Iterator[NewFile]:
-    """Refuse a file whose id the plan holds already; found by a prefix, it is named by its key instead."""
+    """Refuse a file whose id the plan holds already; ``~`` stands in no id of a sender."""
     seen = set(world.store.planned_ids(batch.batch_id, [file.file_id for file in files]))
     for found in files:
         file = found
-        if file.file_id in seen and file.file_id == layout.file_id_of(file.s3_key):
-            other = layout.hashed_file_id(file.s3_key)
-            file = replace(file, file_id=other, echo=other)
         if file.file_id in seen:
             why = f"file_id {file.echo!r} stands twice in the list: file ids are unique"
             file = _refused(replace(file, file_id=f"{file.file_id}~{file.position}"), "duplicate_id", why)
@@ -79,12 +76,8 @@ def _told_apart(batch: Batch, files: Sequence[NewFile], world: World) -> Iterato
 
 def _measured(file: NewFile, info: ObjectInfo | Exception, world: World) -> NewFile:
     """Judge what S3 told of a file."""
-    if isinstance(info, Missing):
-        return _refused(file, "not_found", f"s3://{file.bucket}/{file.s3_key} does not exist")
-    if isinstance(info, Denied):
-        return _refused(file, "access_denied", info.message)
     if isinstance(info, Exception):
-        raise info
+        return _not_measured(file, info)
     file = replace(file, size_bytes=info.bytes, etag=info.etag)
     if info.storage_class in ARCHIVED:
         return _refused(file, "archived", f"the object is in {info.storage_class}: restore it, then retry")
@@ -94,6 +87,18 @@ def _measured(file: NewFile, info: ObjectInfo | Exception, world: World) -> NewF
     if info.bytes > limit:
         return _refused(file, "too_large", f"{info.bytes} bytes are over the limit of {limit} bytes a file")
     return file
+
+
+def _not_measured(file: NewFile, fault: Exception) -> NewFile:
+    """Refuse a file of which S3 says something that stays; any other fault is raised."""
+    match fault:
+        case Missing():
+            return _refused(file, "not_found", f"s3://{file.bucket}/{file.s3_key} does not exist")
+        case Denied():
+            return _refused(file, "access_denied", fault.message)
+        case Rejected():
+            return _refused(file, "not_readable", fault.message)
+    raise fault
 
 
 def _refused(file: NewFile, code: str, reason: str) -> NewFile:

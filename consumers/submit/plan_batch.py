@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from consumers.core.chunks import cut_ahead
+from consumers.attempts import attempt
+from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
 from consumers.core.cutting import Item, chunks, limits
 from consumers.core.faults import Changed, Missing, Rejected
 from consumers.core.lifecycle import BatchState
@@ -35,7 +36,9 @@ def plan_batch(message: PlanBatch, world: World) -> Outcome:
     if batch.state is not BatchState.PLANNING:
         return done(then=_after_plan(batch, world))
     held = world.hold(Leased.BATCH, batch.batch_id)
-    return _steps(message, held, world) if held else Done()
+    if held is None:
+        return Done()
+    return attempt(held, "plan", world, lambda: _steps(message, held, world))
 
 
 def _steps(message: PlanBatch, held: Held, world: World) -> Outcome:
@@ -94,13 +97,15 @@ def _give_up(batch: Batch, held: Held, why: str, world: World) -> list[Fact]:
 def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
     model = world.models.find(batch.model)
     if model is None:
-        return _give_up(batch, held, f"model {batch.model} left the model table", world)
+        raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
+    bounds = limits(world.policy, model)
+    window = max(WINDOW, (LOOKAHEAD_CHUNKS + 2) * bounds.max_files)
     first, index = int(batch.cursor["first"]), int(batch.cursor["index"])
-    files = world.store.uncut_files(batch.batch_id, first, WINDOW)
+    files = world.store.uncut_files(batch.batch_id, first, window)
     items = [item(batch, file, model) for file in files]
-    complete = len(files) < WINDOW
-    ahead = cut_ahead([each.piece() for each in items], limits(world.policy, model), complete)
-    new = chunks(batch, items, ahead.cuts, index, round=0)
+    complete = len(files) < window
+    ahead = cut_ahead([each.piece() for each in items], bounds, complete)
+    new = chunks(batch, items, ahead.cuts, index, round=0, since=batch.created_at)
     cursor: Mapping[str, Any] = {"phase": "finish"}
     if not complete:
         cursor = {"phase": "cut", "first": items[ahead.kept_from].position, "index": index + len(new)}

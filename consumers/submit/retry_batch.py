@@ -2,12 +2,14 @@
 
 from consumers.core.lifecycle import BATCH_ENDS
 from consumers.core.rows import FailedRecord, Leased
-from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.core.world import Later, Outcome, Refuse, World, done
 from consumers.naming import named_batch
 from consumers.resubmission import gather, resubmit
 from schemas.facts import Ignored
 from schemas.messages import RetryBatch
 from schemas.outcomes import Outcome as RecordOutcome
+
+HELD = 15.0  # seconds; nobody else would carry out a person's wish
 
 
 def retry_batch(message: RetryBatch, world: World) -> Outcome:
@@ -21,7 +23,7 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
         )
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
-        return Done()
+        return Later(HELD, f"batch {batch.batch_id} is being worked on")
     items = gather(batch, _asked_again, world)
     if not items:
         return done([Ignored("nothing to retry", batch.batch_id)])

@@ -1,6 +1,5 @@
 """Where the files of a batch are read from, page by page, with a cursor that survives a crash."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +34,8 @@ def next_page(batch: Batch, at: Mapping[str, Any], world: World) -> Page:
         return _of_message(request.files, int(at.get("index", 0)))
     if source.list is not None:
         return _of_list(source.list, at, world)
-    return _of_prefix(str(source.prefix), source.suffixes, batch.bucket, str(at.get("after", "")), world)
+    after = str(at.get("after", ""))
+    return _of_prefix(batch.batch_id, str(source.prefix), source.suffixes, batch.bucket, after, world)
 
 
 def _of_message(files: tuple[File, ...], index: int) -> Page:
@@ -66,10 +66,12 @@ def _read_line(uri: str, line: bytes) -> File:
         raise Rejected(f"{uri} holds a line that is no file: {explain(error)}", "invalid_list") from None
 
 
-def _of_prefix(prefix: str, suffixes: tuple[str, ...], bucket: str, after: str, world: World) -> Page:
+def _of_prefix(
+    batch_id: str, prefix: str, suffixes: tuple[str, ...], bucket: str, after: str, world: World
+) -> Page:
     found = list(islice(world.objects.list(prefix, bucket, after), PAGE))
     keys = [info.key for info in found if not info.key.endswith("/") and _wanted(info.key, suffixes)]
-    files = tuple(File(file_id=file_id, s3_key=key) for key, file_id in _named(keys))
+    files = tuple(File(file_id=file_id, s3_key=key) for key, file_id in _named(batch_id, keys, world))
     return Page(files, {"after": found[-1].key} if len(found) == PAGE else None)
 
 
@@ -77,14 +79,9 @@ def _wanted(key: str, suffixes: tuple[str, ...]) -> bool:
     return not suffixes or key.lower().endswith(tuple(suffix.lower() for suffix in suffixes))
 
 
-def _named(keys: list[str]) -> Iterator[tuple[str, str]]:
-    """Name each file by the number in its key where that is unique on this page, else by the key's hash."""
+def _named(batch_id: str, keys: list[str], world: World) -> Iterator[tuple[str, str]]:
+    """Name each file by the number in its key where that is unique so far, else by the key's hash."""
     ids = [layout.file_id_of(key) for key in keys]
-    often = Counter(ids)
+    often = Counter([*ids, *world.store.planned_ids(batch_id, ids)])
     for key, file_id in zip(keys, ids, strict=True):
         yield key, file_id if often[file_id] == 1 else layout.hashed_file_id(key)
-
-
-def request_line(request: str) -> bytes:
-    """Return the first line of a plan: the request as accepted."""
-    return json.dumps({"request": json.loads(request)}, ensure_ascii=False).encode() + b"\n"

@@ -1,8 +1,11 @@
 """submit_chunk: bring a chunk as far as there is room now: staged, then with its job."""
 
+from datetime import timedelta
+
 from pydantic import BaseModel
 
-from consumers.core.faults import Denied, Fault, Missing, PassingFault
+from consumers.attempts import attempt
+from consumers.core.faults import Fault, Missing
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk, Gate, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
@@ -15,7 +18,7 @@ from schemas.facts import Fact
 from schemas.messages import SubmitChunk
 
 WAITING = frozenset({ChunkState.PLANNED, ChunkState.PREPARING, ChunkState.READY})
-PREPARATIONS = 5
+STAGED_FOR_LONG = timedelta(hours=24)
 
 
 def submit_chunk(message: SubmitChunk, world: World) -> Outcome:
@@ -29,9 +32,15 @@ def submit_chunk(message: SubmitChunk, world: World) -> Outcome:
     if held is None:
         return Done()
     chunk = reread(chunk, world)
-    if chunk.state is ChunkState.READY:
+    if chunk.state is ChunkState.READY and not _is_stale(chunk, world):
         return create_job(chunk, held, world)
     return _prepare(chunk, held, world)
+
+
+def _is_stale(chunk: Chunk, world: World) -> bool:
+    """Tell whether a folder was filled so long ago that it must be looked at again before it is paid for."""
+    waited = world.now - chunk.ready_at if chunk.ready_at else STAGED_FOR_LONG
+    return chunk.job is None and waited >= STAGED_FOR_LONG
 
 
 def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
@@ -44,11 +53,14 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
         return _ended(cancel_chunk(chunk, held, world), chunk, world)
     if gate is not Gate.OPEN:
         return Done()
-    try:
-        facts = stage_chunk(chunk, held, world)
-    except (PassingFault, Denied) as fault:
-        return _not_prepared(chunk, held, fault, world)
-    return _staged(facts, reread(chunk, world), held, world)
+    staged: list[Fact] = []
+
+    def stage() -> Outcome:
+        staged.extend(stage_chunk(chunk, held, world))
+        return Done()
+
+    refused = attempt(held, "prepare", world, stage, lambda n, why: _give_up(chunk, held, n, why, world))
+    return refused if refused != Done() else _staged(tuple(staged), reread(chunk, world), held, world)
 
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:
@@ -63,11 +75,8 @@ def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> 
     return Later(submitted.after, submitted.why, facts) if isinstance(submitted, Later) else submitted
 
 
-def _not_prepared(chunk: Chunk, held: Held, fault: Fault, world: World) -> Outcome:
-    """Count the failure on the row; after five the chunk ends with its reason."""
-    count = world.store.failed(held, "prepare", fault.message, world.now)
-    if count < PREPARATIONS:
-        return Later(5 * 2**count, fault.message)
+def _give_up(chunk: Chunk, held: Held, count: int, fault: Fault, world: World) -> Outcome:
+    """End a chunk that cannot be prepared, with its reason."""
     reason = f"preparing failed {count} times, the last time with: {fault.message}"
     return _ended(fail_chunk(chunk, held, "CHUNK_NOT_PREPARED", reason, world), chunk, world)
 

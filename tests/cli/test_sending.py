@@ -12,7 +12,17 @@ from daemon.adapters.store import SqlStore
 from deploy.local import stack
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bodies
-from tests.contracts.planting import MODEL, NOW, end_job, hold_batch, hold_chunk, plant, stage, submit
+from tests.contracts.planting import (
+    MODEL,
+    NOW,
+    changes_of,
+    end_job,
+    hold_batch,
+    hold_chunk,
+    plant,
+    stage,
+    submit,
+)
 
 REQUEST = {"model": "nova-2-lite", "files": [{"file_id": 1, "s3_key": "a.mp4"}]}
 
@@ -20,7 +30,7 @@ REQUEST = {"model": "nova-2-lite", "files": [{"file_id": 1, "s3_key": "a.mp4"}]}
 def finish(store: SqlStore, request_id: str, state: BatchState, reason: str = "") -> str:
     batch_id = layout.batch_id(request_id)
     held = hold_batch(store, batch_id)
-    store.finish_batch(held, state, reason, NOW)
+    store.finish_batch(held, changes_of(store, held.id), state, reason, NOW)
     store.release(held)
     return batch_id
 

@@ -16,6 +16,7 @@ from tests.contracts.planting import (
     NOW,
     after,
     arn,
+    changes_of,
     end_job,
     hold_batch,
     hold_chunk,
@@ -43,7 +44,13 @@ def ended(sqlite_store: SqlStore) -> str:
     sqlite_store.cleaned(held, 5, 3000, after(minutes=33))
     sqlite_store.release(held)
     batch = hold_batch(sqlite_store, BATCH)
-    sqlite_store.finish_batch(batch, BatchState.COMPLETED_WITH_ERRORS, "1 FILTERED", after(minutes=32))
+    sqlite_store.finish_batch(
+        batch,
+        changes_of(sqlite_store, batch.id),
+        BatchState.COMPLETED_WITH_ERRORS,
+        "1 FILTERED",
+        after(minutes=32),
+    )
     sqlite_store.release(batch)
     return chunk
 
@@ -163,7 +170,7 @@ def test_the_status_of_a_failed_batch_is_no_failure_of_the_verb(
 ) -> None:
     plant(sqlite_store)
     held = hold_batch(sqlite_store, BATCH)
-    sqlite_store.finish_batch(held, BatchState.FAILED, "2 MISSING", NOW)
+    sqlite_store.finish_batch(held, changes_of(sqlite_store, held.id), BatchState.FAILED, "2 MISSING", NOW)
     assert "FAILED (2 MISSING)" in cli.ok("status", "r")
 
 

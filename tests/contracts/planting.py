@@ -166,3 +166,10 @@ def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object)
         str(1000 + position), "combined", outcome, result='{"summary":{}}', prompt_version="v1"
     )
     return replace(plain, **other)  # type: ignore[arg-type]
+
+
+def changes_of(store: SqlStore, batch_id: str) -> int:
+    """Return how often a chunk of a batch has ended so far."""
+    batch = store.batch(batch_id)
+    assert batch is not None
+    return batch.changes

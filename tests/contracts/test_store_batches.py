@@ -16,6 +16,7 @@ from tests.contracts.planting import (
     NOW,
     SLOTS,
     after,
+    changes_of,
     claim,
     end_job,
     hold_batch,
@@ -46,7 +47,7 @@ def ended_batch(store: SqlStore, outcome: Outcome = Outcome.MODEL_ERROR) -> str:
     store.release(held)
     batch_id = chunk_id.partition("-")[0]
     lease = hold_batch(store, batch_id)
-    store.finish_batch(lease, BatchState.FAILED, "1 MODEL_ERROR", NOW)
+    store.finish_batch(lease, changes_of(store, lease.id), BatchState.FAILED, "1 MODEL_ERROR", NOW)
     store.release(lease)
     return batch_id
 
@@ -86,7 +87,7 @@ def test_what_a_database_cannot_hold_is_stored_readably(store: SqlStore) -> None
     batch = new_batch()
     store.accept(batch)
     held = hold_batch(store, batch.batch_id)
-    store.finish_batch(held, BatchState.FAILED, "never", NOW)
+    store.finish_batch(held, changes_of(store, held.id), BatchState.FAILED, "never", NOW)
     store.failed(held, "plan", "a NUL \x00 and half a pair \ud83d", NOW)
     store.plan_files(held, [], {"odd": "\x00\ud83d 日本"})
     assert batch_of(store, batch.batch_id).cursor == {"odd": "\x00\ud83d 日本"}
@@ -113,8 +114,8 @@ def test_a_batch_is_planned_then_running_then_ended(store: SqlStore) -> None:
         store.start_batch(batch_id)
     assert batch_of(store, batch_id).state is BatchState.RUNNING
     held = hold_batch(store, batch_id)
-    store.finish_batch(held, BatchState.COMPLETED_WITH_ERRORS, "1 MISSING", NOW)
-    store.finish_batch(held, BatchState.COMPLETED, "", after(hours=1))
+    store.finish_batch(held, changes_of(store, held.id), BatchState.COMPLETED_WITH_ERRORS, "1 MISSING", NOW)
+    store.finish_batch(held, changes_of(store, held.id), BatchState.COMPLETED, "", after(hours=1))
     store.start_batch(batch_id)
     batch = batch_of(store, batch_id)
     assert (batch.state, batch.reason, batch.finished_at) == ("COMPLETED_WITH_ERRORS", "1 MISSING", NOW)
@@ -139,7 +140,7 @@ def test_writes_of_a_batch_whose_lease_was_taken_over_raise(store: SqlStore) -> 
         lambda: store.plan_chunks(old, [], {}),
         lambda: store.finish_plan(old),
         lambda: store.add_round(old, 1, []),
-        lambda: store.finish_batch(old, BatchState.FAILED, "", NOW),
+        lambda: store.finish_batch(old, changes_of(store, old.id), BatchState.FAILED, "", NOW),
     ):
         with pytest.raises(LeaseLost):
             write()

@@ -13,6 +13,7 @@ from tests.contracts.planting import (
     SLOTS,
     after,
     arn,
+    changes_of,
     claim,
     end_job,
     hold_chunk,
@@ -181,7 +182,7 @@ def test_results_that_come_late_open_an_ended_batch_with_a_new_revision(store: S
     store.release(held)
     batch_lease = store.take("batch", batch_id, 60)  # type: ignore[arg-type]
     assert batch_lease is not None
-    store.finish_batch(batch_lease, BatchState.FAILED, "no bytes", NOW)
+    store.finish_batch(batch_lease, changes_of(store, batch_lease.id), BatchState.FAILED, "no bytes", NOW)
     assert store.waiting(NOW, 10).ingests == ()
     assert store.waiting(after(hours=2), 10).ingests == (chunk_id,)
     held = hold_chunk(store, chunk_id)

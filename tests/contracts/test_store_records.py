@@ -15,6 +15,7 @@ from tests.contracts.planting import (
     MODEL,
     NOW,
     after,
+    changes_of,
     hold_batch,
     hold_chunk,
     judged,
@@ -243,7 +244,7 @@ def test_a_batch_without_files_counts_to_nothing(store: SqlStore) -> None:
     store.accept(batch)
     held = hold_batch(store, batch.batch_id)
     store.finish_plan(held)
-    store.finish_batch(held, BatchState.FAILED, "no file", NOW)
+    store.finish_batch(held, changes_of(store, held.id), BatchState.FAILED, "no file", NOW)
     count = store.count(batch.batch_id)
     assert (count.files, count.records, count.chunks, count.spent) == (0, 0, 0, Spent())
     assert list(store.result_rows(batch.batch_id)) == []

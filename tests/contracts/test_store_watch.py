@@ -12,6 +12,7 @@ from tests.contracts.planting import (
     NOW,
     SLOTS,
     after,
+    changes_of,
     claim,
     end_job,
     hold_batch,
@@ -117,7 +118,7 @@ def test_a_chunk_is_named_for_reading_then_settling_then_cleaning(store: SqlStor
     store.release(held)
     assert store.waiting(NOW, 10) == Waiting(settles=(batch_id,), cleanups=(chunk_id,))
     settling = hold_batch(store, batch_id)
-    store.finish_batch(settling, BatchState.COMPLETED, "", NOW)
+    store.finish_batch(settling, changes_of(store, settling.id), BatchState.COMPLETED, "", NOW)
     assert store.waiting(NOW, 10) == Waiting(cleanups=(chunk_id,))
     store.cleaned(hold_chunk(store, chunk_id), 3, 100, NOW)
     assert store.waiting(NOW, 10) == Waiting()

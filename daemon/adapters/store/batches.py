@@ -82,12 +82,13 @@ class Batches:
         if cancelled:
             self._cancel_chunks(held.id, datetime.now(UTC))
 
-    def finish_batch(self, held: Held, state: BatchState, reason: str, now: datetime) -> None:
-        """Move a batch to an end state."""
+    def finish_batch(self, held: Held, changes: int, state: BatchState, reason: str, now: datetime) -> bool:
+        """Move a batch to an end state, unless a chunk of it ended since ``changes`` was read."""
+        which = and_(batches.c.batch_id == held.id, batches.c.changes == changes)
         with self.database.write() as connection:
             guard(connection, held)
             values = {"reason": reason, "finished_at": now, "wake_after": None}
-            move_batch(connection, batches.c.batch_id == held.id, state, **values)
+            return bool(move_batch(connection, which, state, **values))
 
     def cancel(self, batch_id: str, reason: str, now: datetime) -> Sequence[str]:
         """Set the flag of a batch that has not ended, and end what has not started; returns the open jobs."""
@@ -157,4 +158,5 @@ def _batch(row: Row[Any]) -> Batch:
         row.created_at,
         row.finished_at,
         row.failures,
+        row.changes,
     )

@@ -20,6 +20,7 @@ from daemon.adapters.tables import (
     files,
     jobs,
     models,
+    record_unread,
     records,
     state_in,
 )
@@ -36,8 +37,9 @@ _JOB = (
     jobs.c.submitted_at,
     jobs.c.ended_at,
 )
+_unread = exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
 _CHUNK = (
-    select(chunks, batches.c.terms, batches.c.bucket, batches.c.cancelled, *_JOB)
+    select(chunks, batches.c.terms, batches.c.bucket, batches.c.cancelled, _unread.label("unread"), *_JOB)
     .join(batches, batches.c.batch_id == chunks.c.batch_id)
     .outerjoin(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
 )
@@ -87,6 +89,7 @@ class Chunks:
             before = connection.execute(select(chunks.c.state, chunks.c.batch_id).where(which)).one()
             if move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
                 _count_streak(connection, model, held.id, state)
+                _count_change(connection, before.batch_id)
                 if before.state == ChunkState.FAILED:
                     _reopen(connection, before.batch_id)
 
@@ -137,6 +140,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         cleaned_at=row.cleaned_at,
         last_error=row.last_error,
         failures=row.failures,
+        unread=row.unread,
         job=_job(row) if row.name else None,
     )
 
@@ -199,6 +203,12 @@ def _count_streak(connection: Connection, model: str, chunk_id: str, state: Chun
     elif state is ChunkState.COMPLETED:
         good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
         connection.execute(row.where(good).values(failed_in_a_row=0))
+
+
+def _count_change(connection: Connection, batch_id: str) -> None:
+    """Let a settler that is at work notice that a chunk ended."""
+    row = update(batches).where(batches.c.batch_id == batch_id)
+    connection.execute(row.values(changes=batches.c.changes + 1))
 
 
 def _reopen(connection: Connection, batch_id: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, true, update
 
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
 from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
@@ -60,7 +60,8 @@ class Plans:
         mine = and_(batches.c.batch_id == held.id, batches.c.round == round - 1)
         with self.database.write() as connection:
             guard(connection, held)
-            step = update(batches).where(mine, batches.c.state != BatchState.PLANNING)
+            goes_on = or_(~batches.c.cancelled, state_in(batches, BATCH_ENDS))
+            step = update(batches).where(mine, goes_on, batches.c.state != BatchState.PLANNING)
             if not connection.execute(step.values(round=round)).rowcount:
                 return False
             _reopen(connection, held.id)
@@ -134,7 +135,8 @@ def _new_file(row: Row[Any]) -> NewFile:
 
 def echo_of(row: Row[Any]) -> int | str:
     """Return a file's id as the sender wrote it."""
-    return int(row.file_id) if row.id_is_integer else str(row.file_id)
+    sent = row.file_id.partition("~")[0]  # behind it stands what tells a file from its namesake
+    return int(sent) if row.id_is_integer else str(sent)
 
 
 def _add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=False),
         sa.Column("cancelled", sa.Boolean(), nullable=False),
+        sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("finished_at", TIME),
         sa.Column("failures", sa.Text(), nullable=False),
@@ -112,6 +113,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name="fk_chunks_batch_id"),
         sa.PrimaryKeyConstraint("chunk_id", name="pk_chunks"),
         sa.UniqueConstraint("batch_id", "number", name="uq_chunks_batch_id_number"),
+        sa.UniqueConstraint("folder", name="uq_chunks_folder"),
     )
     op.create_index(
         "ix_chunks_starting",

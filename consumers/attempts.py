@@ -1,0 +1,38 @@
+"""Work under a lease whose failures are counted on the row it holds, and what follows when they add up."""
+
+from collections.abc import Callable
+
+from consumers.core.faults import Fault, LeaseLost
+from consumers.core.rows import Held
+from consumers.core.world import Later, Outcome, World, done
+from schemas.facts import FindingMade
+
+TRIES = 5
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
+
+Work = Callable[[], Outcome]
+GiveUp = Callable[[int, Fault], Outcome]
+
+
+def attempt(
+    held: Held, kind: str, world: World, work: Work, give_up: GiveUp | None = None, tries: int = TRIES
+) -> Outcome:
+    """Do the work; a fault is counted on the row by kind, and the row rests.
+
+    Below ``tries`` the message comes again later. Then ``give_up`` decides; without it the row is left to
+    the reconciler, which wakes it hourly, and a finding tells a person.
+    """
+    try:
+        return work()
+    except LeaseLost:
+        raise
+    except Fault as fault:
+        count = world.store.failed(held, kind, fault.message, world.now)
+        if count < tries:
+            return Later(min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE), fault.message)
+        return give_up(count, fault) if give_up else _rest(held, kind, fault, world)
+
+
+def _rest(held: Held, kind: str, fault: Fault, world: World) -> Outcome:
+    world.store.find(f"{kind}_failing", held.id, fault.message, world.now)
+    return done([FindingMade(f"{kind}_failing", held.id, fault.message)])
