@@ -1,17 +1,16 @@
 """ingest_chunk: read the output of an ended job once, store every record's outcome, end the chunk."""
 
-from collections import Counter
-
 from consumers.attempts import attempt
 from consumers.core import layout
 from consumers.core.faults import Fault, Missing
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
-from consumers.core.rows import Chunk, Held, Leased, Spent
+from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import after_end, end_chunk, fail_chunk
+from consumers.job_state.news import Told
 from consumers.job_state.output import read_output
 from consumers.parts import write_part
-from schemas.facts import Fact, MoneySpent, RecordsJudged
+from schemas.facts import Fact
 from schemas.messages import IngestChunk
 from schemas.outcomes import Outcome as RecordOutcome
 
@@ -21,32 +20,6 @@ MISSING_CODES = {
     JobStatus.STOPPED: "JOB_STOPPED",
     JobStatus.FAILED: "JOB_FAILED",
 }
-
-
-class Told:
-    """What was told of a chunk so far, so that facts tell only what is new.
-
-    Nothing before its first end; at a late reading, what the store held when it had failed.
-    """
-
-    def __init__(self, chunk: Chunk, world: World) -> None:
-        self.chunk, self.world = chunk, world
-        late = chunk.state is ChunkState.FAILED
-        self._outcomes = world.store.outcomes(chunk.chunk_id) if late else {}
-        self._spent = world.store.spent(chunk.chunk_id) if late else Spent()
-
-    def news(self) -> tuple[Fact, ...]:
-        """Return the outcomes, tokens and money that the store has gained."""
-        store, chunk = self.world.store, self.chunk
-        counts = Counter(store.outcomes(chunk.chunk_id))
-        counts.subtract(self._outcomes)
-        judged = [RecordsJudged(chunk.chunk_id, *kind, n) for kind, n in counts.items() if n > 0]
-        old, new = self._spent, store.spent(chunk.chunk_id)
-        known = old.cost_usd is not None and new.cost_usd is not None
-        money = new.cost_usd - old.cost_usd if new.cost_usd and old.cost_usd is not None else new.cost_usd
-        tokens_in, tokens_out = new.input_tokens - old.input_tokens, new.output_tokens - old.output_tokens
-        spent = MoneySpent(chunk.chunk_id, chunk.model, tokens_in, tokens_out, money if known else None)
-        return (*judged, spent) if judged or tokens_in or tokens_out else ()
 
 
 def ingest_chunk(message: IngestChunk, world: World) -> Outcome:
