@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 export PYTHONUNBUFFERED := 1
+# uv trusts what this machine trusts.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: help venv demo up test check format lock clean
 
