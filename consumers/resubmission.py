@@ -22,7 +22,7 @@ def gather(batch: Batch, ask: TokensToAsk, world: World) -> list[Item]:
     for position, records in groupby(failed, key=lambda record: record.position):
         mine = list(records)
         again = tuple(
-            NewRecord(position, record.analysis_type, record.attempt + 1, tokens)
+            NewRecord(position, record.analysis_type, record.attempts + 1, tokens)
             for record in mine
             if (tokens := ask(record)) is not None
         )

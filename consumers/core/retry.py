@@ -38,7 +38,7 @@ def retryable(record: FailedRecord) -> bool:
     """Say whether another attempt may give what this one did not, as far as the outcome tells."""
     match record.outcome:
         case Outcome.UNPARSABLE | Outcome.TRUNCATED:
-            return record.outcome not in record.past
+            return record.outcome not in record.past and record.attempt == record.attempts
         case Outcome.MODEL_ERROR:
             return record.retryable or is_passing(record.error_code)
         case Outcome.MISSING:

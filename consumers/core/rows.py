@@ -254,7 +254,11 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
-    """A current record that has no good result: what the retry decision looks at."""
+    """A current record that has no whole result: what the retry decision looks at.
+
+    ``attempt`` is the one that counts, ``attempts`` how many there were: a cut answer that could be kept
+    counts although a later attempt brought nothing better.
+    """
 
     position: int
     file_id: str
@@ -269,6 +273,7 @@ class FailedRecord:
     past: tuple[Outcome, ...]
     size_bytes: int
     s3_key: str
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

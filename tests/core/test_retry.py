@@ -27,7 +27,8 @@ def failed(outcome: Outcome, code: str = "", message: str = "", **more: Any) -> 
         "size_bytes": 1,
         "s3_key": "a.mov",
     }
-    return FailedRecord(**fields | more)
+    attempts = len(more.get("past", ())) + 1
+    return FailedRecord(**{**fields, "attempt": attempts, "attempts": attempts, **more})
 
 
 @pytest.mark.parametrize("code", ["408", "424", "429", "500", "503", "599"])
@@ -73,6 +74,8 @@ def test_an_unparsable_answer_is_asked_for_once_more() -> None:
 def test_a_cut_answer_is_asked_for_once_more_with_more_tokens(repaired: bool) -> None:
     assert tokens_for_retry(failed(Outcome.TRUNCATED, repaired=repaired), 3, 65_535) == 8192
     assert tokens_for_retry(failed(Outcome.TRUNCATED, past=(Outcome.TRUNCATED,)), 3, 65_535) is None
+    kept = failed(Outcome.TRUNCATED, past=(Outcome.MODEL_ERROR,), attempt=1)
+    assert tokens_for_retry(kept, 9, 65_535) is None
 
 
 def test_a_cut_answer_gets_no_more_than_the_model_allows() -> None:

@@ -21,7 +21,7 @@ from daemon.adapters.store import SqlStore
 from schemas.events import Event
 from schemas.facts import Fact
 from schemas.job_events import JobStateChange
-from schemas.messages import SubmitBatch
+from schemas.messages import Reconcile, SubmitBatch
 from schemas.models import load_models
 from tests.fakes.calls import OnCall, ignore
 from tests.fakes.jobs import FakeJobs
@@ -52,6 +52,7 @@ class Simulation:
     min_records: int = 100
     lease_seconds: float = 120
     on_call: OnCall = ignore
+    on_hold: OnCall = ignore
     now: datetime = START
     events_arrive: bool = True
     queue: deque[BaseModel] = field(default_factory=deque)
@@ -120,6 +121,12 @@ class Simulation:
         self.later = [(when, message) for when, message in self.later if when > self.now]
         self.queue.extend(due)
         self.run()
+
+    def reconcile(self, passes: int = 1) -> None:
+        """Let the reconciler make some passes, each with what follows from it."""
+        for _ in range(passes):
+            self.post(Reconcile())
+            self.run()
 
     def results(self, batch_id: str) -> list[dict[str, Any]]:
         """Return the lines of the batch's results file."""
@@ -196,6 +203,7 @@ class Simulation:
 
     def world(self, taken: list[Held]) -> World:
         def hold(kind: Leased, id: str) -> Held | None:
+            self.on_hold(f"{kind} {id}")
             held = self.store.take(kind, id, self.lease_seconds)
             if held is not None:
                 taken.append(held)

@@ -44,6 +44,18 @@ def test_a_cut_answer_is_tried_once_more_with_more_tokens(sim: Simulation) -> No
     assert '[0,"summary",2,4096]' in plan
 
 
+def test_a_cut_answer_that_could_be_kept_is_not_lost_to_a_worse_one(sim: Simulation) -> None:
+    cut = answer('{"text": "A po', "max_tokens")
+    sim.answers.plan("file-1:summary", cut, error(400, "no"))
+    batch_id = sim.submit(sim.media(2), analysis_types=["summary"])
+    sim.finish_all()
+    line = next(line for line in sim.results(batch_id) if line["file_id"] == 1)
+    assert (line["outcome"], line["attempt"], line["repaired"]) == ("TRUNCATED", 1, True)
+    assert line["result"]["text"] == "A po"
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert sim.answers.bought["file-1:summary"] == 2
+
+
 def test_a_job_that_failed_for_good_is_not_repeated(sim: Simulation) -> None:
     batch_id = sim.submit(sim.media(2))
     sim.finish_jobs(JobStatus.FAILED, output=False, message="Access denied to the S3 location")

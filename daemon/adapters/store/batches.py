@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, select, update
 
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Batch, Held, NewBatch
+from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard, is_held
 from daemon.adapters.store.moves import move_batch, move_chunk
@@ -140,6 +141,8 @@ def _cancel(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     close = update(records).where(records.c.chunk_id.in_(gone), records.c.outcome.is_(None))
     values = {"error_code": "CANCELLED", "error_message": "The batch was cancelled.", "created_at": now}
     connection.execute(close.values(outcome=Outcome.CANCELLED, **values))
+    for chunk_id in ids:
+        choose_current(connection, chunk_id)
 
 
 def _batch(row: Row[Any]) -> Batch:

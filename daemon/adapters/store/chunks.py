@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, exists, select, update
 
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
 from consumers.core.rows import Chunk, ChunkFile, Held, Job, SentRecord
+from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import move_batch, move_chunk
@@ -86,10 +87,13 @@ class Chunks:
             model = lock_model(connection, model_of(connection, held.id)).model
             guard(connection, held)
             which = chunks.c.chunk_id == held.id
-            before = connection.execute(select(chunks.c.state, chunks.c.batch_id).where(which)).one()
+            asked = select(chunks.c.state, chunks.c.batch_id, chunks.c.round).where(which)
+            before = connection.execute(asked).one()
             if move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
                 _count_streak(connection, model, held.id, state)
                 _count_change(connection, before.batch_id)
+                if before.round:
+                    choose_current(connection, held.id)
                 if before.state == ChunkState.FAILED:
                     _reopen(connection, before.batch_id)
 

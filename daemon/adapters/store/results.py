@@ -117,6 +117,7 @@ def _failed_record(row: Row[Any], past: tuple[Outcome, ...]) -> FailedRecord:
         past,
         row.size_bytes,
         row.s3_key,
+        attempts=len(past) + 1,
     )
 
 
