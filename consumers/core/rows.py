@@ -148,7 +148,6 @@ class Chunk:
     round: int
     state: ChunkState
     model: str
-    bucket: str
     terms: Terms
     folder: str
     files: int

@@ -40,7 +40,7 @@ _JOB = (
 )
 _unread = exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
 _CHUNK = (
-    select(chunks, batches.c.terms, batches.c.bucket, batches.c.cancelled, _unread.label("unread"), *_JOB)
+    select(chunks, batches.c.terms, batches.c.cancelled, _unread.label("unread"), *_JOB)
     .join(batches, batches.c.batch_id == chunks.c.batch_id)
     .outerjoin(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
 )
@@ -131,7 +131,6 @@ def _chunk(row: Row[Any]) -> Chunk:
         round=row.round,
         state=ChunkState(row.state),
         model=row.model,
-        bucket=row.bucket,
         terms=Terms.model_validate(row.terms),
         folder=row.folder,
         files=row.files,

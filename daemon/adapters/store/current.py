@@ -49,9 +49,10 @@ def _chosen(attempts: list[Row[Any]]) -> Row[Any]:
     last = attempts[-1]
     if last.outcome is None:
         return last
-    return next((row for row in reversed(attempts) if _is_good(row)), last)
+    return next((row for row in reversed(attempts) if is_good(row)), last)
 
 
-def _is_good(row: Row[Any]) -> bool:
+def is_good(row: Row[Any]) -> bool:
+    """Tell whether a record has a result that can be used; ``row`` has outcome, repaired and reused_from."""
     repaired = row.outcome == Outcome.TRUNCATED and row.repaired
     return bool(row.reused_from or row.outcome == Outcome.SUCCEEDED or repaired)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Label, Row, and_, func, or_, s
 
 from consumers.core.lifecycle import CHUNK_ENDS
 from consumers.core.rows import BatchCount, Spent
+from daemon.adapters.store.current import is_good
 from daemon.adapters.store.database import Database
 from daemon.adapters.tables import chunks, files, record_unread, records, state_in
 from schemas.outcomes import Outcome
@@ -41,7 +42,7 @@ class Sums:
             groups = connection.execute(_groups(batch_id)).all()
             chunk_sums = connection.execute(_chunks(batch_id)).one()
         current = [row for row in groups if not row.superseded]
-        bought = [row for row in current if not row.reused]
+        bought = [row for row in current if not row.reused_from]
         outcomes = {
             outcome: count
             for outcome in Outcome
@@ -51,8 +52,8 @@ class Sums:
             files=planned,
             refused=refused or 0,
             records=sum(row.records for row in current),
-            reused=sum(row.records for row in current if row.reused),
-            good=sum(row.records for row in current if _is_good(row)),
+            reused=sum(row.records for row in current if row.reused_from),
+            good=sum(row.records for row in current if is_good(row)),
             outcomes=outcomes,
             spent=_added(current),
             padding=spent_of(chunk_sums),
@@ -91,11 +92,6 @@ def _sums(
     )
 
 
-def _is_good(row: Row[Any]) -> bool:
-    repaired = row.outcome == Outcome.TRUNCATED and row.repaired
-    return bool(row.reused or row.outcome == Outcome.SUCCEEDED or repaired)
-
-
 def _added(rows: list[Row[Any]]) -> Spent:
     parts = [spent_of(row) for row in rows]
     costs = [part.cost_usd for part in parts]
@@ -113,7 +109,7 @@ def _files(batch_id: str) -> Any:
 
 
 def _groups(batch_id: str) -> Any:
-    kind = (records.c.superseded, records.c.outcome, records.c.repaired, _reused.label("reused"))
+    kind = (records.c.superseded, records.c.outcome, records.c.repaired, _reused.label("reused_from"))
     asked = select(*kind, func.count().label("records"), *spent_columns())
     return asked.where(records.c.batch_id == batch_id).group_by(*kind)
 
