@@ -103,6 +103,18 @@ def test_a_body_that_is_no_object_or_too_deep_is_refused(body: str) -> None:
     assert caught.value.code in {"invalid_json", "invalid_message"}
 
 
+def test_values_nested_deeper_than_a_database_takes_are_refused() -> None:
+    shallow, deep = (json.loads("[" * depth + "]" * depth) for depth in (45, 55))
+    assert submit(metadata={"x": shallow})
+    assert "levels deep" in complaint(metadata={"x": deep})
+
+
+def test_a_file_larger_than_any_object_of_s3_is_refused() -> None:
+    largest = 5 * 1024**4
+    assert submit(files=[{**FILE, "size_bytes": largest}])
+    assert "files[0].size_bytes" in complaint(files=[{**FILE, "size_bytes": largest + 1}])
+
+
 @pytest.mark.parametrize("text", ["a\x00b.mov", "half \ud800 of a character.mov"])
 def test_text_that_cannot_be_stored_is_refused_with_its_place(text: str) -> None:
     with pytest.raises(UnreadableMessage) as caught:

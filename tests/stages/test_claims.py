@@ -1,0 +1,136 @@
+"""Slots, claims and turns: who may create a job, under which name, and who is stopped."""
+
+from dataclasses import replace
+
+import pytest
+
+from consumers.core import layout
+from consumers.core.faults import Missing, PassingFault
+from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
+from schemas.facts import ReconcilerRan
+from schemas.messages import CancelBatch, Reconcile, RetryBatch
+from tests.stages.bedrock_answers import error
+from tests.stages.conftest import NewSimulation
+from tests.stages.moments import at_call, before_lease
+from tests.stages.simulation import Simulation
+
+
+def statuses(sim: Simulation) -> list[JobStatus]:
+    return [report.status for report in sim.jobs.reports.values()]
+
+
+def test_a_job_claimed_under_an_old_prefix_is_found_under_it(sim: Simulation) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
+    sim.jobs.fail_next("find", PassingFault("connection reset"))
+    batch_id = sim.submit(sim.media(2))
+    sim.policy = replace(sim.policy, job_name_prefix="other")
+    sim.pass_time(100)
+    sim.finish_all()
+    assert [request.name.partition("-")[0] for request in sim.jobs.created] == ["novabatch"]
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
+def test_a_claim_of_a_cancelled_batch_creates_no_job(sim: Simulation) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection refused"))
+    batch_id = sim.submit(sim.media(2))
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    sim.pass_time(100)
+    assert not sim.jobs.created
+    assert sim.batch(batch_id).state is BatchState.CANCELLED
+
+
+def test_a_cancel_just_before_the_lease_is_taken_is_seen_under_it(sim: Simulation) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection refused"))
+    batch_id = sim.submit(sim.media(2))
+    cancel = CancelBatch(batch_id=batch_id)
+    before_lease(sim, "chunk", act=lambda: sim.handle(cancel))
+    sim.pass_time(100)
+    assert not sim.jobs.created
+    assert sim.batch(batch_id).state is BatchState.CANCELLED
+
+
+def test_a_claim_whose_job_exists_after_all_is_stopped_when_its_batch_is_cancelled(sim: Simulation) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
+    sim.jobs.fail_next("find", PassingFault("connection reset"))
+    batch_id = sim.submit(sim.media(2))
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    sim.pass_time(100)
+    assert statuses(sim) == [JobStatus.STOPPING]
+    assert not [job for job in sim.store.open_jobs() if job.arn is None]
+
+
+def test_a_job_created_while_its_batch_is_cancelled_is_stopped_at_once(sim: Simulation) -> None:
+    cancel = CancelBatch(request_id="r")
+    at_call(sim, "jobs.create", "done", act=lambda: sim.handle(cancel))
+    sim.submit(sim.media(2))
+    assert statuses(sim) == [JobStatus.STOPPING]
+
+
+def test_a_stop_that_did_not_reach_its_job_is_sent_again(sim: Simulation) -> None:
+    batch_id = sim.submit(sim.media(2))
+    sim.jobs.fail_next("stop", Missing("no such job yet"))
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    assert not sim.dead
+    assert statuses(sim) == [JobStatus.SUBMITTED]
+    sim.reconcile()
+    assert statuses(sim) == [JobStatus.STOPPING]
+
+
+@pytest.mark.parametrize("moment", ["before the create", "done"])
+def test_the_reconciler_leaves_a_claim_to_whoever_is_creating_its_job(sim: Simulation, moment: str) -> None:
+    words = ["jobs.create", *(["done"] if moment == "done" else [])]
+    at_call(sim, *words, act=lambda: sim.handle(Reconcile()))
+    sim.submit(sim.media(2))
+    passes = [fact for fact in sim.facts if isinstance(fact, ReconcilerRan)]
+    assert passes == [ReconcilerRan(0)]
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_chunk_ready_for_over_a_day_is_looked_at_again_before_it_is_paid_for(
+    simulate: NewSimulation,
+) -> None:
+    sim = simulate(slots=1, min_records=1)
+    sim.small_chunks(1)
+    batch_id = sim.submit(sim.media(2))
+    chunk = sim.store.chunk(layout.chunk_id(batch_id, 1))
+    assert chunk is not None
+    assert chunk.state is ChunkState.READY
+    copies = sim.objects.keys(layout.input_prefix(chunk.folder) + "files/")
+    for key in copies:
+        sim.objects.buckets["media"].pop(key)
+    sim.pass_time(25 * 3600)
+    sim.finish_jobs()
+    assert len(sim.jobs.created) == 2
+    assert sim.objects.keys(layout.input_prefix(chunk.folder) + "files/") == copies
+
+
+def test_the_places_of_a_cancelled_batch_go_to_others(simulate: NewSimulation) -> None:
+    sim = simulate(slots=1, min_records=1)
+    sim.policy = replace(sim.policy, stage_ahead=1)
+    sim.small_chunks(1)
+    first = sim.submit(sim.media(3), "first")
+    other = sim.submit(sim.media(1, first=50), "other")
+    assert [state for _, state in sim.store.chunk_ids(other)] == [ChunkState.PLANNED]
+    sim.post(CancelBatch(batch_id=first))
+    sim.run()
+    assert [state for _, state in sim.store.chunk_ids(other)] == [ChunkState.READY]
+
+
+def test_the_retry_of_an_old_batch_does_not_pass_a_batch_of_higher_priority(simulate: NewSimulation) -> None:
+    sim = simulate(slots=1, min_records=1)
+    sim.policy = replace(sim.policy, stage_ahead=0)
+    sim.small_chunks(1)
+    sim.answers.plan("file-1:combined", error(400, "no"))
+    old = sim.submit(sim.media(1), "old")
+    sim.finish_all()
+    sim.pass_time(30 * 86_400)
+    new = sim.submit(sim.media(2, first=10), "new", priority=500)
+    sim.post(RetryBatch(batch_id=old))
+    sim.run()
+    sim.finish_all()
+    assert [request.name.split("-")[1] for request in sim.jobs.created] == [
+        batch_id[1:7] for batch_id in (old, new, new, old)
+    ]

@@ -1,0 +1,109 @@
+"""Plans: read from lists that misbehave, cut at any size, put down once and never changed."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from consumers.core import layout
+from consumers.core.lifecycle import BatchState
+from schemas.messages import SubmitBatch
+from tests.stages.moments import at_call
+from tests.stages.simulation import Simulation
+
+LIST = "lists/a.jsonl"
+FROM_LIST = {"list": f"s3://media/{LIST}"}
+
+
+def put_list(sim: Simulation, files: list[dict[str, Any]], blank_lines_between: int = 0) -> None:
+    between = "\n" * (1 + blank_lines_between)
+    sim.objects.put(LIST, between.join(json.dumps(file) for file in files) + "\n")
+
+
+def refusals(sim: Simulation, batch_id: str) -> list[tuple[int | str, str]]:
+    lines = sim.results(batch_id)
+    return [(line["file_id"], line["error"]["code"]) for line in lines if line["outcome"] == "REFUSED"]
+
+
+def test_an_id_that_stands_twice_in_a_list_costs_its_second_file_only(sim: Simulation) -> None:
+    files = sim.media(3)
+    put_list(sim, [*files[:2], {**files[2], "file_id": 1}])
+    batch_id = sim.submit(None, files_from=FROM_LIST)
+    sim.finish_all()
+    assert refusals(sim, batch_id) == [(1, "duplicate_id")]
+    assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
+    assert sim.batch(batch_id).state is BatchState.COMPLETED_WITH_ERRORS
+
+
+def test_a_line_that_stands_twice_in_a_list_is_bought_once(sim: Simulation) -> None:
+    put_list(sim, sim.media(1) * 2)
+    batch_id = sim.submit(None, files_from=FROM_LIST)
+    sim.finish_all()
+    assert sim.answers.bought == {"file-1:combined": 1}
+    assert refusals(sim, batch_id) == [(1, "duplicate_id")]
+
+
+def test_a_line_that_stands_again_on_a_later_page_is_bought_once(sim: Simulation) -> None:
+    put_list(sim, sim.media(1) * 2, blank_lines_between=1000)
+    batch_id = sim.submit(None, files_from=FROM_LIST)
+    sim.finish_all()
+    assert sim.answers.bought == {"file-1:combined": 1}
+    assert refusals(sim, batch_id) == [(1, "duplicate_id")]
+
+
+def test_a_list_replaced_between_two_pages_ends_the_batch_with_the_reason(sim: Simulation) -> None:
+    first, second, other = sim.media(3)
+    put_list(sim, [first, second], blank_lines_between=1000)
+
+    def replace_it(call: str) -> None:
+        if call == f"objects.lines {LIST}" and sim.objects.calls.log.count(("lines", LIST)) == 2:
+            put_list(sim, [first, other], blank_lines_between=1000)
+
+    sim.on_call = replace_it
+    batch_id = sim.submit(None, files_from=FROM_LIST)
+    batch = sim.batch(batch_id)
+    assert batch.state is BatchState.FAILED
+    assert LIST in batch.reason
+    assert not sim.jobs.created
+
+
+def test_a_source_that_changed_after_the_plan_is_refused_and_not_analysed(sim: Simulation) -> None:
+    files = sim.media(3)
+    change = files[0]["s3_key"]
+    at_call(sim, "writer", "plan.jsonl", act=lambda: sim.objects.put(change, "another"))
+    batch_id = sim.submit(files)
+    sim.finish_all()
+    assert refusals(sim, batch_id) == [(1, "changed")]
+    assert sim.answers.bought == {"file-2:combined": 1, "file-3:combined": 1}
+
+
+def test_a_plan_that_stands_in_s3_is_never_replaced(sim: Simulation) -> None:
+    key = layout.plan_key(layout.batch_id("r"))
+    at_call(sim, "writer", "plan.jsonl", act=lambda: sim.objects.put(key, "the first"))
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_all()
+    assert sim.objects.text(key) == "the first"
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
+def test_a_plan_of_very_large_chunks_comes_to_its_end(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, max_files_per_chunk=1000)
+    sim.store.pause("*", "only the plan counts", sim.now)
+    for number in range(3001):
+        sim.objects.put(f"archive/a_{number}_720p.mov", "x")
+    request = {"request_id": "r", "model": "nova-2-lite", "files_from": {"prefix": "archive/"}}
+    sim.post(SubmitBatch.model_validate(request))
+    for _ in range(9):
+        if sim.queue:
+            sim.handle(sim.queue.popleft())
+    batch_id = layout.batch_id("r")
+    assert sim.batch(batch_id).state is BatchState.PLANNED
+    assert len(sim.store.chunk_ids(batch_id)) == 4
+
+
+def test_numbers_that_json_does_not_know_in_a_request_change_nothing(sim: Simulation) -> None:
+    files = sim.media(2)
+    sim.submit(files, metadata={"x": float("nan")})
+    sim.submit(files, metadata={"x": float("nan")})
+    sim.finish_all()
+    assert not sim.dead
+    assert len(sim.jobs.created) == 1
