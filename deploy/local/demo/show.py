@@ -127,6 +127,7 @@ class Demo:
 def run(media: Path | None, directory: Path) -> int:
     """Run the demo and return its exit code: 0 if all came out as it should, 2 for an unusable folder."""
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # a shell starts background jobs with SIGINT ignored
     console, state = Console(), directory / "demo"
     try:
         files = _files(media, directory / "media", console)
