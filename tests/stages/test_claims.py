@@ -1,6 +1,7 @@
 """Slots, claims and turns: who may create a job, under which name, and who is stopped."""
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -9,10 +10,11 @@ from consumers.core.faults import Missing, PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from schemas.facts import ReconcilerRan
 from schemas.messages import CancelBatch, Reconcile, RetryBatch
+from tests.fakes.calls import OnCall, ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call, before_lease
-from tests.stages.simulation import Simulation
+from tests.stages.simulation import Crash, Simulation
 
 
 def statuses(sim: Simulation) -> list[JobStatus]:
@@ -134,3 +136,47 @@ def test_the_retry_of_an_old_batch_does_not_pass_a_batch_of_higher_priority(simu
     assert [request.name.split("-")[1] for request in sim.jobs.created] == [
         batch_id[1:7] for batch_id in (old, new, new, old)
     ]
+
+
+def cancelled_half_way(simulate: NewSimulation, **settings: float) -> tuple[Simulation, str]:
+    """One chunk has its job, one is READY, one is PLANNED; then the batch is cancelled."""
+    sim = simulate(slots=1, min_records=1, **settings)
+    sim.policy = replace(sim.policy, stage_ahead=1)
+    sim.small_chunks(1)
+    batch_id = sim.submit(sim.media(3))
+    sim.post(CancelBatch(batch_id=batch_id))
+    return sim, batch_id
+
+
+def test_a_crash_anywhere_in_a_cancel_ends_in_the_same_rows(simulate: NewSimulation) -> None:
+    def what_came_of_it(sim: Simulation, batch_id: str) -> object:
+        return sim.batch(batch_id).state, sim.outcomes(batch_id), sim.store.count(batch_id), statuses(sim)
+
+    sim, batch_id = cancelled_half_way(simulate)
+    calls: list[str] = []
+    sim.on_call = calls.append
+    sim.run()
+    sim.on_call = ignore
+    sim.finish_all()
+    expected = what_came_of_it(sim, batch_id)
+    for nth in range(1, len(calls) + 1):
+        sim, batch_id = cancelled_half_way(simulate, lease_seconds=-1)
+        sim.on_call = crash_at(nth)
+        sim.run()
+        for _ in range(2):
+            sim.finish_all()
+            sim.pass_time(100)
+            sim.reconcile()
+        assert what_came_of_it(sim, batch_id) == expected, f"after a crash at {calls[nth - 1]}"
+        assert not sim.dead
+
+
+def crash_at(nth: int) -> OnCall:
+    """Die at the nth call."""
+    seen = count(1)
+
+    def on_call(call: str) -> None:
+        if next(seen) == nth:
+            raise Crash(call)
+
+    return on_call

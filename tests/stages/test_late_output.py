@@ -6,7 +6,7 @@ from dataclasses import replace
 from consumers.core import layout
 from consumers.core.faults import Denied, PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
-from schemas.facts import MoneySpent, RecordsJudged
+from schemas.facts import ChunkMoved, MoneySpent, RecordsJudged
 from schemas.job_events import JobStateChange
 from schemas.messages import IngestChunk, RetryBatch, Sweep
 from tests.stages.bedrock_answers import error
@@ -149,6 +149,19 @@ def test_a_retry_does_not_buy_what_is_paid_for_and_could_not_be_read(sim: Simula
     sim.run()
     sim.finish_all()
     assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 2}
+
+
+def test_output_that_stays_unreadable_is_told_once_and_opens_nothing_again(sim: Simulation) -> None:
+    batch_id = sim.submit(sim.media(2))
+    unreadable(sim, layout.chunk_id(batch_id, 0), times=99)
+    sim.finish_jobs()
+    for _ in range(8):
+        sim.pass_time(3600)
+        sim.reconcile()
+    assert [fact.event for fact in sim.facts].count("batch_ended") == 1
+    assert [fact.state for fact in sim.facts if isinstance(fact, ChunkMoved)].count("FAILED") == 1
+    assert sim.batch(batch_id).revision == 1
+    assert sim.temporary_keys()
 
 
 def test_the_part_of_a_chunk_whose_files_were_all_refused_is_where_the_sender_is_told(

@@ -4,9 +4,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from schemas.messages import SubmitBatch
+from schemas.parsing import parse
+from schemas.queues import Queue
 from tests.stages.moments import at_call
 from tests.stages.simulation import Simulation
 
@@ -100,10 +104,19 @@ def test_a_plan_of_very_large_chunks_comes_to_its_end(sim: Simulation) -> None:
     assert len(sim.store.chunk_ids(batch_id)) == 4
 
 
-def test_numbers_that_json_does_not_know_in_a_request_change_nothing(sim: Simulation) -> None:
-    files = sim.media(2)
-    sim.submit(files, metadata={"x": float("nan")})
-    sim.submit(files, metadata={"x": float("nan")})
+@pytest.mark.parametrize(
+    "value", ["NaN", "1e999", "1" + "0" * 300, '"\\ud83d\\ude00"', "[[[[]]]]", '{"": null}']
+)
+def test_any_value_in_context_and_metadata_goes_the_whole_way_and_is_the_same_again(
+    sim: Simulation, value: str
+) -> None:
+    (file,) = sim.media(1)
+    named = f'{{"file_id": 1, "s3_key": "{file["s3_key"]}", "context": {{"x": {value}}}}}'
+    request = f'"request_id": "r", "model": "nova-2-lite", "metadata": {{"x": {value}}}'
+    for _ in range(2):
+        sim.post(parse(Queue.SUBMIT, f'{{{request}, "files": [{named}]}}'))
+        sim.run()
     sim.finish_all()
     assert not sim.dead
+    assert sim.batch(layout.batch_id("r")).state is BatchState.COMPLETED
     assert len(sim.jobs.created) == 1
