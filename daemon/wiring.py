@@ -188,9 +188,11 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
 
 def prepare_database(engine: Engine) -> None:
     """Bring SQLite to the schema of this version; on PostgreSQL that is an operator's decision."""
+    if schema_is_current(engine):
+        return
     if engine.dialect.name == "sqlite":
         migrate(engine)
-    elif not schema_is_current(engine):
+    else:
         raise CannotStart("The database does not have this version's schema. Run: novabatch migrate")
 
 

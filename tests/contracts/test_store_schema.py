@@ -7,6 +7,7 @@ from sqlalchemy import inspect, text
 
 from consumers.core.faults import Rejected
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.store.schema import MIGRATIONS, newest_revision
 from daemon.adapters.tables import metadata
 
 
@@ -62,3 +63,12 @@ def test_sqlite_waits_for_others_and_keeps_a_write_ahead_log(sqlite_store: SqlSt
             for name in ("journal_mode", "busy_timeout", "foreign_keys", "synchronous")
         }
     assert settings == {"journal_mode": "wal", "busy_timeout": 20_000, "foreign_keys": 1, "synchronous": 1}
+
+
+def test_the_newest_migration_by_name_is_alembics_only_head() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]

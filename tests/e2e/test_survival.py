@@ -60,7 +60,7 @@ def test_a_consumer_killed_at_twenty_random_instants_loses_nothing_and_buys_noth
                 files = running.originals(f"run{kill}", FILES)
                 batches.append(running.post(f"run{kill}", files, analysis_types=TYPES))
             running.start(victim)
-            processes.wait_until(lambda: False, chance.uniform(0.0, 1.0))
+            processes.wait_until(lambda: False, chance.uniform(0.0, 0.8))
             at_work += running.kill(victim)
         running.start(victim)
         running.wait_for_end(batches, 90)
