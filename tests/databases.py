@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -248,7 +249,7 @@ def _wait_until_ready(url: str, server: "subprocess.Popen[bytes]") -> None:
             psycopg.connect(url, connect_timeout=1).close()
             return
         except psycopg.OperationalError:
-            time.sleep(0.02)
+            threading.Event().wait(0.02)
     raise RuntimeError(f"PostgreSQL did not start: see {server.args!r}")
 
 
