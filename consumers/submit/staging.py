@@ -24,13 +24,16 @@ REFUSALS: Mapping[type[Fault], str] = {
 def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     """Fill the chunk's folder and make it READY, if a file is left; resumes by the listing of what is there.
 
-    Files that cannot be copied are REFUSED with their reason. Raises PassingFault or Denied when the
+    Files that cannot be copied are REFUSED with their reason. A batch cancelled meanwhile ends the copying
+    between two files and leaves the chunk PREPARING. Raises PassingFault or Denied when the
     chunk could not be completed; what was copied stays.
     """
     files = world.store.chunk_files(chunk.chunk_id)
     there = _listing(chunk, world)
     absent = [file for file in files if there.get(_key(chunk, file)) != file.size_bytes]
     refusals = _copy(chunk, absent, world)
+    if _is_cancelled(chunk, world):
+        return ()
     if refusals:
         world.store.refuse_files(held, refusals)
         files = world.store.chunk_files(chunk.chunk_id)
@@ -57,6 +60,8 @@ def _copy(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> list[Refusa
     refusals, worst = [], None
     for copy, fault in world.objects.copies(copies):
         world.checkpoint()
+        if _is_cancelled(chunk, world):
+            return []
         code = REFUSALS.get(type(fault)) if isinstance(fault, Fault) else None
         if isinstance(fault, Fault) and code:
             refusals.append(Refusal(copy.position, code, fault.message))
@@ -65,6 +70,11 @@ def _copy(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> list[Refusa
     if worst is not None:
         raise worst
     return refusals
+
+
+def _is_cancelled(chunk: Chunk, world: World) -> bool:
+    now = world.store.chunk(chunk.chunk_id)
+    return now is not None and now.cancelled
 
 
 def _media(file: ChunkFile) -> Media:

@@ -64,6 +64,8 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
 
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:
+    if chunk.cancelled and chunk.state is ChunkState.PREPARING:
+        return _ended((*facts, *cancel_chunk(chunk, held, world)), chunk, world)
     if not chunk.files:
         write_part(chunk, world)
         ended = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)

@@ -180,3 +180,12 @@ def crash_at(nth: int) -> OnCall:
             raise Crash(call)
 
     return on_call
+
+
+def test_a_cancel_is_noticed_between_two_files(simulate: NewSimulation) -> None:
+    sim = simulate(min_records=1)
+    at_call(sim, "objects.copies", "done", act=lambda: sim.handle(CancelBatch(request_id="r")))
+    batch_id = sim.submit(sim.media(20))
+    assert sim.objects.calls.count("copies") == 1
+    assert not sim.jobs.created
+    assert sim.batch(batch_id).state is BatchState.CANCELLED
