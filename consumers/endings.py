@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from consumers.core import layout
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Chunk, Held
-from consumers.core.world import World
+from consumers.core.world import Done, World
 from consumers.wake import next_chunks
 from schemas.events import Event, EventName
 from schemas.facts import ChunkMoved, Fact, ModelPaused
@@ -38,6 +38,11 @@ def cancel_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     """End a chunk of a cancelled batch that has no job."""
     world.store.close_records(held, Outcome.CANCELLED, "CANCELLED", "The batch was cancelled.", world.now)
     return end_chunk(chunk, held, ChunkState.CANCELLED, "the batch was cancelled", world)
+
+
+def ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
+    """Answer for a stage that has brought a chunk to its end: the facts, and what follows from the row."""
+    return Done(facts, after_end(world.store.chunk(chunk.chunk_id) or chunk, world))
 
 
 def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:

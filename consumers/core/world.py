@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -392,15 +391,11 @@ class Policy:
     max_chunk_bytes: int = 4_500_000_000
     max_file_bytes: int = 1_000_000_000
     min_records: int = 100
-    slots: int = 20
     stage_ahead: int = 20
     max_attempts: int = 3
     job_timeout_hours: int = 24
     fetch_max_retries: int = 3
     cleanup_after_success: bool = True
-    retention_days: int = 7
-    overdue_seconds: int = 120
-    budget_usd_per_day: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ Finding = tuple[str, BaseModel]
 
 
 def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
-    """Make one pass, if nobody else is making one; it changes no row and only sends messages."""
+    """Make one pass, if nobody else is making one; it moves no row: it sends messages, and finds."""
     if world.hold(Leased.RECONCILER, "reconcile") is None:
         return Done()
     found = [*_rows(world), *_chunks(world), *_asked(world)]

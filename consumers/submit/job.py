@@ -12,7 +12,7 @@ from consumers.core.faults import (
 )
 from consumers.core.rows import Chunk, Gate, Held, Job
 from consumers.core.world import Done, JobRequest, Later, Outcome, World, done
-from consumers.endings import after_end, cancel_chunk, fail_chunk
+from consumers.endings import cancel_chunk, ended, fail_chunk
 from consumers.wake import next_chunks
 from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked
 
@@ -28,7 +28,7 @@ def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
     model = world.models.find(chunk.model)
     gate = world.store.claim_slot(held, name, token, model.slots if model else 0, world.now)
     if gate is Gate.CANCELLED:
-        return _ended(cancel_chunk(chunk, held, world), chunk, world)
+        return ended(cancel_chunk(chunk, held, world), chunk, world)
     if gate is not Gate.OPEN:
         return Done()
     world.checkpoint()
@@ -57,7 +57,7 @@ def _cancelled_claim(chunk: Chunk, job: Job, held: Held, world: World) -> Outcom
     if found is not None:
         return _created(found.arn, chunk, world)
     world.store.give_slot_back(held, "the batch was cancelled", world.now, block=False)
-    return _ended(cancel_chunk(chunk, held, world), chunk, world)
+    return ended(cancel_chunk(chunk, held, world), chunk, world)
 
 
 def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outcome:
@@ -93,9 +93,4 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
 def _refused(fault: Fault, chunk: Chunk, held: Held, world: World) -> Done:
     """End a chunk whose job Bedrock will not create: its slot is free again, its records say why."""
     world.store.give_slot_back(held, fault.message, world.now, block=False)
-    return _ended(fail_chunk(chunk, held, "JOB_FAILED", fault.message, world), chunk, world)
-
-
-def _ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
-    now = world.store.chunk(chunk.chunk_id) or chunk
-    return done(facts, after_end(now, world))
+    return ended(fail_chunk(chunk, held, "JOB_FAILED", fault.message, world), chunk, world)

@@ -9,7 +9,7 @@ from consumers.core.faults import Fault, Missing
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk, Gate, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
-from consumers.endings import after_end, cancel_chunk, end_chunk, fail_chunk
+from consumers.endings import after_end, cancel_chunk, end_chunk, ended, fail_chunk
 from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
@@ -50,7 +50,7 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
     slots = model.slots if model else 0
     gate = world.store.open_staging(held, slots, world.policy.stage_ahead, world.now)
     if gate is Gate.CANCELLED:
-        return _ended(cancel_chunk(chunk, held, world), chunk, world)
+        return ended(cancel_chunk(chunk, held, world), chunk, world)
     if gate is not Gate.OPEN:
         return Done()
     staged: list[Fact] = []
@@ -65,11 +65,11 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:
     if chunk.cancelled and chunk.state is ChunkState.PREPARING:
-        return _ended((*facts, *cancel_chunk(chunk, held, world)), chunk, world)
+        return ended((*facts, *cancel_chunk(chunk, held, world)), chunk, world)
     if not chunk.files:
         write_part(chunk, world)
-        ended = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)
-        return _ended((*facts, *ended), chunk, world)
+        moved = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)
+        return ended((*facts, *moved), chunk, world)
     world.checkpoint()
     submitted = create_job(chunk, held, world)
     if isinstance(submitted, Done):
@@ -80,11 +80,7 @@ def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> 
 def _give_up(chunk: Chunk, held: Held, count: int, fault: Fault, world: World) -> Outcome:
     """End a chunk that cannot be prepared, with its reason."""
     reason = f"preparing failed {count} times, the last time with: {fault.message}"
-    return _ended(fail_chunk(chunk, held, "CHUNK_NOT_PREPARED", reason, world), chunk, world)
-
-
-def _ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
-    return done(facts, after_end(reread(chunk, world), world))
+    return ended(fail_chunk(chunk, held, "CHUNK_NOT_PREPARED", reason, world), chunk, world)
 
 
 def _follow(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:

@@ -81,7 +81,7 @@ def test_images_and_videos_share_a_chunk_and_get_their_own_parts(sim: Simulation
     sim.finish_all()
     assert len(sim.jobs.created) == 1
     kinds = [line["analysis_type"] for line in sim.results(batch_id) if line["file_id"] == "pic"]
-    assert kinds == ["combined"] or kinds[0] == "description"
+    assert kinds == ["description", "elements", "waterfall_classification", "search_metadata"]
 
 
 def test_several_types_are_several_records_of_a_file(sim: Simulation) -> None:
