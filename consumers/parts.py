@@ -33,7 +33,7 @@ def write_lines(key: str, rows: Iterable[ResultRow], world: World) -> Written:
     digest, lines, size = hashlib.sha256(), 0, 0
     with world.objects.writer(key, content_type="application/jsonl") as out:
         for row in rows:
-            for line in lines_of(row):
+            for line in lines_of(row, world.analyses):
                 data = msgspec.json.encode(line) + b"\n"
                 out.write(data)
                 digest.update(data)

@@ -10,7 +10,7 @@ from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
 from daemon.clock import Clock
 from daemon.metrics import Metrics, prepare
 from schemas import facts as f
-from schemas.analyses import NAMES
+from schemas.analyses import Registry
 from schemas.models import ModelTable
 from schemas.outcomes import Outcome
 
@@ -21,7 +21,7 @@ _log = structlog.get_logger("facts")
 class FactTeller:
     """Facts in, metrics and log lines out."""
 
-    def __init__(self, metrics: Metrics, models: ModelTable, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, models: ModelTable, analyses: Registry, clock: Clock) -> None:
         self._m = metrics
         self._clock = clock
         self._moves: Mapping[type[f.Fact], Callable[[Any], None]] = {
@@ -37,7 +37,7 @@ class FactTeller:
         }
         names = [model.id for model in models.models]
         outcomes = [outcome.value for outcome in Outcome]
-        prepare(metrics.counter("records_total"), NAMES, outcomes)
+        prepare(metrics.counter("records_total"), analyses.names, outcomes)
         prepare(metrics.counter("tokens_total"), names, ("input", "output"))
         prepare(metrics.counter("cost_usd_total"), names)
         prepare(metrics.histogram("job_duration_seconds"), names)

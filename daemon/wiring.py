@@ -14,8 +14,10 @@ from daemon.adapters import aws, sqs
 from daemon.adapters.bedrock import BedrockJobs
 from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.figures import StoreFigures
+from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import S3Objects
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.analysis_files import read_analyses
 from daemon.app import App, CannotStart
 from daemon.calls import watch_calls
 from daemon.clock import SystemClock
@@ -30,6 +32,7 @@ from daemon.model_file import read_models
 from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
 from daemon.store_gauges import Leader, StoreGauges, queue_figures
 from daemon.worker import Means, Pace, Tick, Worker
+from schemas.analyses import Registry
 from schemas.messages import Reconcile, SubmitChunk
 from schemas.models import ModelTable
 from schemas.queues import Queue
@@ -69,6 +72,16 @@ class Parts:
         return read_models(self.settings)
 
     @cached_property
+    def analyses(self) -> Registry:
+        """The analysis types that can be asked for."""
+        return read_analyses(self.settings)
+
+    @cached_property
+    def local(self) -> MediaRoots:
+        """The media on this machine."""
+        return MediaRoots(self.settings.media_roots)
+
+    @cached_property
     def metrics(self) -> Metrics:
         """The registry."""
         return Metrics()
@@ -94,7 +107,9 @@ class Parts:
     @cached_property
     def objects(self) -> S3Objects:
         """The bucket."""
-        return S3Objects(self.s3_client, self.settings.bucket, self.settings.copy_concurrency)
+        return S3Objects(
+            self.s3_client, self.settings.bucket, self.settings.copy_concurrency, local=self.local
+        )
 
     @cached_property
     def jobs(self) -> BedrockJobs:
@@ -156,7 +171,7 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
     publisher = Publisher(mailboxes, parts.events(), parts.chance)
     gauges = store_gauges(parts, mailboxes)
     parts.metrics.registry.register(gauges)
-    tell = FactTeller(parts.metrics, parts.models, parts.clock).tell
+    tell = FactTeller(parts.metrics, parts.models, parts.analyses, parts.clock).tell
     world = _world_maker(parts, policy)
     stages = _stages(settings)
 
@@ -204,10 +219,21 @@ def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauge
 
 
 def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:
-    models, store, objects, jobs = parts.models, parts.store, parts.objects, parts.jobs
+    store, objects, jobs = parts.store, parts.objects, parts.jobs
 
     def world(hold: Hold) -> World:
-        return World(parts.clock.now(), policy, models, store, objects, jobs, hold.take, hold.checkpoint)
+        return World(
+            now=parts.clock.now(),
+            policy=policy,
+            models=parts.models,
+            analyses=parts.analyses,
+            store=store,
+            objects=objects,
+            jobs=jobs,
+            local=parts.local,
+            hold=hold.take,
+            checkpoint=hold.checkpoint,
+        )
 
     return world
 

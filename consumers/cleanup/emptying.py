@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from consumers.core import layout
+from consumers.core.objects import ObjectInfo
 from consumers.core.rows import Chunk
-from consumers.core.world import ObjectInfo, World
+from consumers.core.world import World
 
 DELETE_AT_ONCE = 1000
 

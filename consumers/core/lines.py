@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.core.cost import money
-from schemas.analyses import parts_of
+from schemas.analyses import Registry
 
 SCHEMA_VERSION = 1
 
@@ -45,12 +45,12 @@ class ResultRow:
     cost_usd: Decimal | None = None
 
 
-def lines_of(row: ResultRow) -> Iterator[dict[str, Any]]:
+def lines_of(row: ResultRow, analyses: Registry) -> Iterator[dict[str, Any]]:
     """Turn one record into its lines: a composed one with a result into a line per part.
 
     Tokens and cost stand on the first line only, so that the sum of all lines is the bill.
     """
-    parts = parts_of(row.analysis_type or "", row.kind)
+    parts = analyses.parts_of(row.analysis_type or "", row.kind)
     if row.result is None or not parts:
         yield _line(row, row.analysis_type, row.result)
         return

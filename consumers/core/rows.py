@@ -48,6 +48,9 @@ class NewBatch:
 class Batch:
     """A batch as stored. ``cursor`` says how far its plan is; ``round`` counts the resubmissions;
     ``changes`` counts the ends of its chunks, so that a writer notices what happened meanwhile.
+
+    ``committed_usd`` is what its ended chunks cost plus the estimates of its open jobs. ``stopped`` says why
+    no more of it is bought (a budget, a canary). With ``canary`` only the first so many chunks may start.
     """
 
     batch_id: str
@@ -65,13 +68,19 @@ class Batch:
     finished_at: datetime | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
     changes: int = 0
+    budget_usd: Decimal | None = None
+    committed_usd: Decimal = Decimal(0)
+    stopped: str = ""
+    canary: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
     """A file on its way into the plan; ``code`` and ``reason`` are set where it is REFUSED.
 
-    ``file_id`` is the text form; ``echo`` the id as the sender wrote it (an integer stays one).
+    ``file_id`` is the text form; ``echo`` the id as the sender wrote it (an integer stays one). ``tokens``
+    is the estimate of what the model reads of the file itself (media and context) for each record.
+    ``reused`` names, by analysis type, the earlier record whose result is linked instead of bought.
     """
 
     position: int
@@ -87,6 +96,8 @@ class NewFile:
     analysis_types: tuple[str, ...]
     code: str = ""
     reason: str = ""
+    tokens: int = 0
+    reused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,16 @@ class ChunkFile:
     safe_name: str
     context: Mapping[str, Any]
     records: tuple[SentRecord, ...]
+    measured_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a source came to when it was looked at again, because it was not as planned."""
+
+    position: int
+    size_bytes: int
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +220,19 @@ class Refusal:
 
 
 class Gate(StrEnum):
-    """The answer to "may this chunk go on?"; every WAIT names what it waits for."""
+    """The answer to "may this chunk go on?".
+
+    NO_ROOM, PAUSED, BLOCKED and BUDGET park the chunk until somebody frees the way; CANCELLED and STOPPED
+    end it unbought; STALE says that it is past this gate already.
+    """
 
     OPEN = "open"
     NO_ROOM = "no_room"
     PAUSED = "paused"
     BLOCKED = "blocked"
+    BUDGET = "budget"
     CANCELLED = "cancelled"
+    STOPPED = "stopped"
     STALE = "stale"
 
 
@@ -273,6 +300,16 @@ class FailedRecord:
     size_bytes: int
     s3_key: str
     attempts: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryCount:
+    """What the first chunks of a batch came to: chunks not through yet, records, and the good among them."""
+
+    open: int
+    records: int
+    good: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from pydantic import BaseModel
 
 from consumers.core.faults import Missing
+from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, ChunkState
 from consumers.core.rows import Chunk
-from consumers.core.world import JobReport, Later, Outcome, World, done
+from consumers.core.world import Later, Outcome, World, done
 from consumers.wake import next_chunks
 from schemas.facts import Fact, Ignored, JobChanged
 from schemas.job_events import JobDetail, JobStateChange

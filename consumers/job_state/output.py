@@ -10,10 +10,10 @@ from consumers.core import layout
 from consumers.core.cost import cost
 from consumers.core.faults import Rejected
 from consumers.core.media import media_of
+from consumers.core.objects import Writer
 from consumers.core.results import BrokenLine, OutputLine, judge, raw_without_echo, read_line
 from consumers.core.rows import Chunk, Held, JudgedRecord, Spent
-from consumers.core.world import World, Writer
-from schemas.analyses import analysis
+from consumers.core.world import World
 from schemas.models import Model
 from schemas.shapes.analysis import Analysis
 
@@ -130,7 +130,7 @@ def _expected(chunk: Chunk, world: World) -> Iterator[tuple[str, Analysis]]:
     for file in world.store.chunk_files(chunk.chunk_id):
         media = media_of(file.s3_key)
         for record in file.records:
-            asked = analysis(record.analysis_type, media.kind) if media else None
+            asked = world.analyses.find(record.analysis_type, media.kind) if media else None
             if asked is None:
                 raise Rejected(f"analysis type {record.analysis_type} left the registry: put it back")
             yield layout.record_id(file.file_id, record.analysis_type), asked

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from consumers.core import layout
 from consumers.core.faults import Fault
+from consumers.core.jobs import JobReport
 from consumers.core.rows import Leased, OpenJob
-from consumers.core.world import Done, JobReport, Outcome, World, done
+from consumers.core.world import Done, Outcome, World, done
 from consumers.wake import next_chunks
 from schemas.facts import Reconciled, ReconcilerRan
 from schemas.job_events import JobStateChange

@@ -10,8 +10,9 @@ from consumers.core.faults import (
     Rejected,
     Throttled,
 )
+from consumers.core.jobs import JobRequest
 from consumers.core.rows import Chunk, Gate, Held, Job
-from consumers.core.world import Done, JobRequest, Later, Outcome, World, done
+from consumers.core.world import Done, Later, Outcome, World, done
 from consumers.endings import cancel_chunk, ended, fail_chunk
 from consumers.wake import next_chunks
 from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked

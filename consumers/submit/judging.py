@@ -6,9 +6,9 @@ from dataclasses import replace
 from consumers.core import layout
 from consumers.core.faults import Denied, Missing, Rejected
 from consumers.core.media import format_refusal, media_of
+from consumers.core.objects import ObjectInfo
 from consumers.core.rows import Batch, NewFile
-from consumers.core.world import ObjectInfo, World
-from schemas.analyses import analysis
+from consumers.core.world import World
 from schemas.kinds import Kind
 from schemas.messages import File
 
@@ -34,7 +34,7 @@ def _at_sight(batch: Batch, file: File, position: int, world: World) -> NewFile:
     """Judge what can be told without asking S3."""
     media = media_of(file.s3_key)
     kind = media.kind if media else Kind.VIDEO
-    types = tuple(t for t in batch.terms.analysis_types if analysis(t, kind) is not None)
+    types = tuple(t for t in batch.terms.analysis_types if world.analyses.find(t, kind) is not None)
     new = NewFile(
         position=position,
         file_id=str(file.file_id),

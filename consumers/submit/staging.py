@@ -8,9 +8,9 @@ from consumers.core import layout
 from consumers.core.faults import Archived, Changed, Fault, Missing, PassingFault, Rejected
 from consumers.core.manifest import padding_line, record_line
 from consumers.core.media import Media, media_of
+from consumers.core.objects import Copy
 from consumers.core.rows import Chunk, ChunkFile, Held, Refusal
-from consumers.core.world import Copy, World
-from schemas.analyses import analysis
+from consumers.core.world import World
 from schemas.facts import ChunkMoved, Fact, FilesCopied
 
 REFUSALS: Mapping[type[Fault], str] = {
@@ -100,20 +100,20 @@ def _write_manifest(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> i
     key = layout.manifest_key(chunk.folder)
     with world.objects.writer(key, content_type="application/jsonl") as out:
         for file in files:
-            for line in _lines(chunk, file, world.policy.bucket):
+            for line in _lines(chunk, file, world):
                 out.write(line)
         for number in range(padding):
             out.write(padding_line(number))
     return padding
 
 
-def _lines(chunk: Chunk, file: ChunkFile, bucket: str) -> Iterator[bytes]:
+def _lines(chunk: Chunk, file: ChunkFile, world: World) -> Iterator[bytes]:
     media = _media(file)
-    uri = layout.s3_uri(bucket, _key(chunk, file))
+    uri = layout.s3_uri(world.policy.bucket, _key(chunk, file))
     context = {"file_name": file.s3_key.rpartition("/")[2], "s3_key": file.s3_key, **file.context}
     options = chunk.terms.options
     for record in file.records:
-        asked = analysis(record.analysis_type, media.kind)
+        asked = world.analyses.find(record.analysis_type, media.kind)
         if asked is None:
             raise Rejected(f"analysis type {record.analysis_type} left the registry")
         inference = replace(asked.inference_for(options), max_tokens=record.max_tokens)

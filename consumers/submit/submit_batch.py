@@ -9,7 +9,7 @@ from consumers.core.lifecycle import BatchState
 from consumers.core.rows import NewBatch
 from consumers.core.world import Done, Outcome, Policy, Refuse, World, done
 from consumers.endings import stamp
-from schemas.analyses import NAMES, parts_of
+from schemas.analyses import Registry
 from schemas.events import Event, EventName
 from schemas.facts import BatchAccepted
 from schemas.kinds import Kind
@@ -20,7 +20,7 @@ from schemas.models import ModelTable
 def submit_batch(message: SubmitBatch, world: World) -> Outcome:
     """Store the request under its request_id and have it planned."""
     model = world.models.find(message.model)
-    problem = problem_of(message, world.models, world.policy)
+    problem = problem_of(message, world.models, world.analyses, world.policy)
     if problem is not None or model is None:
         return _refuse(message, problem or ("unknown_model", ""), world)
     request = canonical(message, model.id, message.bucket or world.policy.bucket)
@@ -77,9 +77,15 @@ def _differing_files(before: Mapping[str, Any], after: Mapping[str, Any], limit:
 Problem = tuple[str, str]
 
 
-def problem_of(message: SubmitBatch, models: ModelTable, policy: Policy) -> Problem | None:
+def problem_of(
+    message: SubmitBatch, models: ModelTable, analyses: Registry, policy: Policy
+) -> Problem | None:
     """Say why a request can never work (a code and a sentence), as far as it tells by itself."""
-    return _model_problem(message, models) or _places_problem(message, policy) or _types_problem(message)
+    return (
+        _model_problem(message, models)
+        or _places_problem(message, policy)
+        or _types_problem(message, analyses)
+    )
 
 
 def _model_problem(message: SubmitBatch, models: ModelTable) -> Problem | None:
@@ -114,14 +120,14 @@ def _places_problem(message: SubmitBatch, policy: Policy) -> Problem | None:
     return None
 
 
-def _types_problem(message: SubmitBatch) -> Problem | None:
+def _types_problem(message: SubmitBatch, analyses: Registry) -> Problem | None:
     asked = set(message.analysis_types)
-    unknown = sorted(asked.difference(NAMES))
+    unknown = sorted(asked.difference(analyses.names))
     if unknown:
         return "unknown_analysis_type", (
-            f'Field "analysis_types": {", ".join(unknown)} unknown. Known: {", ".join(sorted(NAMES))}.'
+            f'Field "analysis_types": {", ".join(unknown)} unknown. Known: {", ".join(analyses.names)}.'
         )
-    doubled = sorted({part for kind in Kind for part in parts_of("combined", kind)} & asked)
+    doubled = sorted({part for kind in Kind for part in analyses.parts_of("combined", kind)} & asked)
     if "combined" in asked and doubled:
         return "invalid_message", (
             f'Field "analysis_types": "combined" holds {", ".join(doubled)} already. Ask for one of the two.'

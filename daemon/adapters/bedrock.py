@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.core import faults
+from consumers.core.jobs import JobReport, JobRequest
 from consumers.core.lifecycle import JobStatus
 from consumers.core.rows import JobCounts
-from consumers.core.world import JobReport, JobRequest
 from daemon.adapters.aws import code_of, fault_of, faults_of
 from daemon.adapters.backoff import Backoff
 

@@ -1,6 +1,7 @@
 """The tables of the store. Times are UTC, money is exact, states are the names in ``lifecycle``."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from sqlalchemy import (
     BigInteger,
@@ -64,6 +65,11 @@ batches = Table(
     Column("cursor", Json, nullable=False),
     Column("cancelled", Boolean, nullable=False, default=False),
     Column("changes", Integer, nullable=False, default=0),
+    Column("options", Words, nullable=False, default=""),
+    Column("budget_usd", Usd),
+    Column("committed_usd", Usd, nullable=False, default=Decimal(0)),
+    Column("stopped", Words, nullable=False, default=""),
+    Column("canary", Integer),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
     *_troubles(),
@@ -87,6 +93,7 @@ files = Table(
     Column("analysis_types", Json, nullable=False),
     Column("code", Words, nullable=False, default=""),
     Column("reason", Words, nullable=False, default=""),
+    Column("tokens", BigInteger, nullable=False, default=0),
     # A digest of bucket, key and ETag: keys are longer than an index entry may be.
     Column("source", Words),
     UniqueConstraint("batch_id", "file_id"),
@@ -111,6 +118,8 @@ chunks = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("padding", Integer, nullable=False),
     Column("estimate_usd", Usd),
+    Column("committed_usd", Usd),
+    Column("committed_on", Words),
     Column("padding_input_tokens", BigInteger),
     Column("padding_output_tokens", BigInteger),
     Column("padding_cost_usd", Usd),
@@ -135,6 +144,7 @@ chunk_files = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("safe_name", Words, nullable=False),
     Column("refused", Boolean, nullable=False, default=False),
+    Column("measured_again", Boolean, nullable=False, default=False),
 )
 
 jobs = Table(
@@ -193,6 +203,13 @@ models = Table(
     Column("blocked_until", Time),
     Column("block_seconds", Integer, nullable=False, default=0),
     Column("failed_in_a_row", Integer, nullable=False, default=0),
+    # A job of it got past validation since the last failure of a whole chunk: permissions are right.
+    Column("proven", Boolean, nullable=False, default=False),
+)
+
+# What was committed on a day (UTC), over all models.
+days = Table(
+    "days", metadata, Column("day", Words, primary_key=True), Column("committed_usd", Usd, nullable=False)
 )
 
 leases = Table("leases", metadata, Column("name", Words, primary_key=True), *_lease())

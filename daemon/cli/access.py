@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daemon.adapters.views import Views
     from daemon.settings import Settings
     from daemon.wiring import Parts
+    from schemas.analyses import Registry
     from schemas.messages import Message
     from schemas.models import ModelTable
     from schemas.queues import Queue
@@ -46,6 +47,13 @@ class Access:
         from daemon.model_file import read_models
 
         return read_models(self.settings)
+
+    @cached_property
+    def analyses(self) -> "Registry":
+        """The analysis types that can be asked for."""
+        from daemon.analysis_files import read_analyses
+
+        return read_analyses(self.settings)
 
     @cached_property
     def policy(self) -> "Policy":

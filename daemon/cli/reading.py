@@ -95,6 +95,6 @@ def results(batch: str, as_json: bool) -> None:
     with open_access() as access:
         batch_id = access.batch_id_of(batch)
         for row in access.store.result_rows(batch_id):
-            for line in lines_of(row):
+            for line in lines_of(row, access.analyses):
                 out.write(msgspec.json.encode(line) + b"\n")
     out.flush()

@@ -26,7 +26,16 @@ def make_pass(access: Access) -> dict[str, int]:
         return held
 
     world = World(
-        parts.clock.now(), policy, access.models, store, parts.objects, parts.jobs, take, hold.checkpoint
+        now=parts.clock.now(),
+        policy=policy,
+        models=access.models,
+        analyses=access.analyses,
+        store=store,
+        objects=parts.objects,
+        jobs=parts.jobs,
+        local=parts.local,
+        hold=take,
+        checkpoint=hold.checkpoint,
     )
     publisher = Publisher({queue: parts.mailbox(queue) for queue in Queue}, (), parts.chance)
     try:

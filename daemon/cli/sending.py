@@ -68,7 +68,7 @@ def _check(message: "SubmitBatch", access: Access) -> None:
     """Refuse at once what the consumer would refuse for its model, buckets or analysis types."""
     from consumers.submit.submit_batch import problem_of
 
-    problem = problem_of(message, access.models, access.policy)
+    problem = problem_of(message, access.models, access.analyses, access.policy)
     if problem is not None:
         raise click.ClickException(": ".join(problem))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from consumers.core import layout
 from consumers.core.areas import Area, area_of
-from consumers.core.world import ObjectInfo
+from consumers.core.objects import ObjectInfo
 
 CLEANABLE, UNOWNED = "cleanable", "unowned"
 AREAS = (Area.ORIGINALS, Area.BATCH_FOLDERS, Area.OUTPUT, Area.RESULTS, CLEANABLE, UNOWNED, Area.LEGACY)

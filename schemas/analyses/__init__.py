@@ -36,6 +36,3 @@ def _declared() -> Iterator[Analysis]:
 
 
 REGISTRY = Registry(_declared())
-NAMES = REGISTRY.names
-analysis = REGISTRY.find
-parts_of = REGISTRY.parts_of

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from consumers.core.jobs import Jobs
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
-from consumers.core.world import Jobs, Objects
+from consumers.core.objects import Objects
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.bedrock import BedrockJobs
 from daemon.adapters.s3 import S3Objects

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from consumers.core import layout
+from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JobStatus
 from consumers.core.rows import Held, JobCounts, JudgedRecord, Leased, NewBatch, NewChunk, NewFile, NewRecord
-from consumers.core.world import JobReport
 from daemon.adapters.store import SqlStore
 from schemas.messages import Terms
 from schemas.outcomes import Outcome
@@ -105,7 +105,7 @@ def plant(
     store.plan_files(held, [new_file(position) for position in range(chunks * files)], {"phase": "cut"})
     cuts = [new_chunk(batch, n, range(n * files, (n + 1) * files)) for n in range(chunks)]
     store.plan_chunks(held, cuts, {"phase": "finish"})
-    store.finish_plan(held)
+    store.finish_plan(held, NOW)
     store.release(held)
     return [cut.chunk_id for cut in cuts]
 

@@ -19,9 +19,9 @@ from consumers.core.faults import (
     Rejected,
     Throttled,
 )
+from consumers.core.jobs import JobRequest
 from consumers.core.lifecycle import JobStatus
 from consumers.core.rows import JobCounts
-from consumers.core.world import JobRequest
 from daemon.adapters.bedrock import BedrockJobs
 from deploy.local.processes import Server
 from tests.aws import bedrock_client

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consumers.core.faults import Missing, NameTaken, QuotaExceeded, Rejected
+from consumers.core.jobs import JobReport, JobRequest
 from consumers.core.lifecycle import JobStatus
-from consumers.core.world import JobReport, JobRequest
 from tests.contracts.benches import FakeJobsBench, JobsBench, open_bedrock
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

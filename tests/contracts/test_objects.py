@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from consumers.core.faults import Archived, Changed, Missing
-from consumers.core.world import Copy, ObjectInfo
+from consumers.core.objects import Copy, ObjectInfo
 from tests.contracts.benches import BUCKET, OTHER_BUCKET, FakeObjectsBench, ObjectsBench, open_s3
 
 ODD_KEYS = [

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from consumers.core.faults import Archived, Changed, Denied, Fault, Missing, PassingFault, Rejected, Throttled
-from consumers.core.world import Copy, ObjectInfo
+from consumers.core.objects import Copy, ObjectInfo
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.s3 import S3Objects
 from tests.contracts.benches import AT_ONCE

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from consumers.core.faults import Changed, Denied
-from consumers.core.world import ObjectInfo
+from consumers.core.objects import ObjectInfo
 from daemon.adapters.s3 import S3Objects
 from daemon.adapters.s3.writing import PART_BYTES
 from tests.contracts.s3_stub import always, failed, in_turn, s3

@@ -138,7 +138,7 @@ def test_writes_of_a_batch_whose_lease_was_taken_over_raise(store: SqlStore) -> 
     for write in (
         lambda: store.plan_files(old, [new_file(0)], {}),
         lambda: store.plan_chunks(old, [], {}),
-        lambda: store.finish_plan(old),
+        lambda: store.finish_plan(old, NOW),
         lambda: store.add_round(old, 1, []),
         lambda: store.finish_batch(old, changes_of(store, old.id), BatchState.FAILED, "", NOW),
     ):
@@ -176,7 +176,7 @@ def test_a_file_refused_before_gets_another_chance_in_a_new_round(store: SqlStor
     store.accept(batch)
     held = hold_batch(store, batch.batch_id)
     store.plan_files(held, [new_file(0, code="not_found")], {})
-    store.finish_plan(held)
+    store.finish_plan(held, NOW)
     assert store.count(batch.batch_id).refused == 1
     store.add_round(held, 1, [new_chunk(batch, 0, [0], round=1)])
     count = store.count(batch.batch_id)
@@ -214,6 +214,6 @@ def test_a_batch_cancelled_while_it_is_planned_cancels_its_chunks_when_the_plan_
     store.plan_files(held, [new_file(0)], {})
     store.cancel(batch.batch_id, "on request", NOW)
     store.plan_chunks(held, [new_chunk(batch, 0, [0])], {})
-    store.finish_plan(held)
+    store.finish_plan(held, NOW)
     assert [state for _, state in store.chunk_ids(batch.batch_id)] == [ChunkState.CANCELLED]
     assert store.count(batch.batch_id).outcomes == {Outcome.CANCELLED: 1}

@@ -10,7 +10,7 @@ import pytest
 
 from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Gate, Leased
-from consumers.core.world import Store
+from consumers.core.store import Store
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
 from tests.contracts.planting import (
     LONG,

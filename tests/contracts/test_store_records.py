@@ -243,7 +243,7 @@ def test_a_batch_without_files_counts_to_nothing(store: SqlStore) -> None:
     batch = new_batch()
     store.accept(batch)
     held = hold_batch(store, batch.batch_id)
-    store.finish_plan(held)
+    store.finish_plan(held, NOW)
     store.finish_batch(held, changes_of(store, held.id), BatchState.FAILED, "no file", NOW)
     count = store.count(batch.batch_id)
     assert (count.files, count.records, count.chunks, count.spent) == (0, 0, 0, Spent())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.analyses import NAMES, REGISTRY, Registry, analysis, parts_of
+from schemas.analyses import REGISTRY, Registry
 from schemas.kinds import Kind
 from schemas.options import Options
 from schemas.shapes.analysis import CONTEXT_BEGIN, CONTEXT_END, Analysis
@@ -19,7 +19,7 @@ every_analysis = pytest.mark.parametrize("each", EVERY, ids=IDS)
 
 
 def known(name: str, kind: str = "video") -> Analysis:
-    found = analysis(name, kind)
+    found = REGISTRY.find(name, kind)
     assert found is not None
     return found
 
@@ -34,22 +34,22 @@ def context_in(prompt: str) -> str:
 
 
 def test_the_types_are_those_of_the_documents() -> None:
-    videos = {name for name in NAMES if analysis(name, "video")}
-    images = {name for name in NAMES if analysis(name, "image")}
+    videos = {name for name in REGISTRY.names if REGISTRY.find(name, "video")}
+    images = {name for name in REGISTRY.names if REGISTRY.find(name, "image")}
     assert videos == {"summary", "chapters", "combined", *PARTS}
     assert images == {"description", "combined", *PARTS}
 
 
 def test_combined_has_five_parts_for_a_video_and_four_for_an_image() -> None:
-    assert parts_of("combined", Kind.VIDEO) == ("summary", "chapters", *PARTS)
-    assert parts_of("combined", Kind.IMAGE) == ("description", *PARTS)
-    assert parts_of("summary", "video") == parts_of("no_such_type", "video") == ()
+    assert REGISTRY.parts_of("combined", Kind.VIDEO) == ("summary", "chapters", *PARTS)
+    assert REGISTRY.parts_of("combined", Kind.IMAGE) == ("description", *PARTS)
+    assert REGISTRY.parts_of("summary", "video") == REGISTRY.parts_of("no_such_type", "video") == ()
 
 
 def test_a_type_that_does_not_exist_for_a_kind_is_not_found() -> None:
-    assert analysis("description", "video") is None
-    assert analysis("summary", "image") is None
-    assert analysis("no_such_type", "video") is None
+    assert REGISTRY.find("description", "video") is None
+    assert REGISTRY.find("summary", "image") is None
+    assert REGISTRY.find("no_such_type", "video") is None
 
 
 def test_a_type_declared_twice_is_refused_by_name() -> None:

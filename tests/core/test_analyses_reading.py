@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.analyses import REGISTRY, analysis
+from schemas.analyses import REGISTRY
 from schemas.analyses.waterfall_classification import THRESHOLDS
 from schemas.shapes.analysis import Analysis, Reading
 from schemas.shapes.text import storable
@@ -18,7 +18,7 @@ every_analysis = pytest.mark.parametrize("each", EVERY, ids=[f"{each.name}-{each
 
 
 def read(name: str, answer: object, kind: str = "video") -> Reading:
-    found = analysis(name, kind)
+    found = REGISTRY.find(name, kind)
     assert found is not None
     return found.read(answer)
 
@@ -90,7 +90,7 @@ def test_an_answer_in_an_envelope_is_taken_out(each: Analysis) -> None:
 
 
 def test_text_that_is_not_exactly_of_the_shape_is_left_to_the_long_way() -> None:
-    summary = analysis("summary", "video")
+    summary = REGISTRY.find("summary", "video")
     assert summary is not None
     for text in (
         '{"text": "x"}',

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from consumers.core.layout import record_id
 from consumers.core.results import BrokenLine, Judged, OutputLine, judge, raw_without_echo, read_line
-from schemas.analyses import analysis
+from schemas.analyses import REGISTRY
 from schemas.outcomes import Outcome
 from schemas.shapes.analysis import Analysis
 from tests.core.answers import json_values, output_line, unhurried
@@ -18,7 +18,7 @@ TEXT = json.dumps(SUMMARY)
 
 
 def known(name: str) -> Analysis:
-    found = analysis(name, "video")
+    found = REGISTRY.find(name, "video")
     assert found is not None
     return found
 

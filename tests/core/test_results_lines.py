@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from consumers.core.lines import ResultRow, lines_of
-from schemas.analyses import parts_of
+from schemas.analyses import REGISTRY
 
 KEYS = """\
 schema_version batch_id request_id file_id bucket s3_key etag analysis_type outcome result error record_id
@@ -23,7 +23,7 @@ ROW = ResultRow(
     created_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
     etag="e1",
     analysis_type="combined",
-    result={name: {"of": name} for name in parts_of("combined", "video")},
+    result={name: {"of": name} for name in REGISTRY.parts_of("combined", "video")},
     record_id="file-22153:combined",
     attempt=1,
     model_id="us.amazon.nova-2-lite-v1:0",
@@ -36,9 +36,9 @@ ROW = ResultRow(
 
 @pytest.mark.parametrize("kind", ["video", "image"])
 def test_a_combined_record_becomes_a_line_per_part_paid_for_once(kind: str) -> None:
-    parts = parts_of("combined", kind)
+    parts = REGISTRY.parts_of("combined", kind)
     row = replace(ROW, kind=kind, result={name: {"of": name} for name in parts})
-    lines = list(lines_of(row))
+    lines = list(lines_of(row, REGISTRY))
     assert [line["analysis_type"] for line in lines] == list(parts)
     assert [line["result"] for line in lines] == [{"of": name} for name in parts]
     paid = [(line["input_tokens"], line["output_tokens"], line["cost_usd"]) for line in lines]
@@ -48,29 +48,29 @@ def test_a_combined_record_becomes_a_line_per_part_paid_for_once(kind: str) -> N
 def test_every_line_has_every_key_in_the_documented_order() -> None:
     failed = replace(ROW, outcome="MISSING", result=None, error_code="NOT_IN_OUTPUT")
     for row in (ROW, failed):
-        assert all(list(line) == KEYS.split() for line in lines_of(row))
+        assert all(list(line) == KEYS.split() for line in lines_of(row, REGISTRY))
 
 
 def test_a_file_id_is_echoed_as_it_was_sent() -> None:
-    assert next(lines_of(ROW))["file_id"] == 22153
-    assert next(lines_of(replace(ROW, file_id="22153")))["file_id"] == "22153"
+    assert next(lines_of(ROW, REGISTRY))["file_id"] == 22153
+    assert next(lines_of(replace(ROW, file_id="22153"), REGISTRY))["file_id"] == "22153"
 
 
 def test_a_failed_combined_record_has_one_line() -> None:
     failed = replace(ROW, outcome="MODEL_ERROR", result=None, error_code="400", error_message="Bad URI")
-    (line,) = lines_of(failed)
+    (line,) = lines_of(failed, REGISTRY)
     assert (line["analysis_type"], line["result"]) == ("combined", None)
     assert line["error"] == {"code": "400", "message": "Bad URI"}
 
 
 def test_a_cut_combined_record_with_a_kept_part_becomes_its_lines_too() -> None:
     cut = replace(ROW, outcome="TRUNCATED", repaired=True, error_code="MAX_TOKENS")
-    assert {line["outcome"] for line in lines_of(cut)} == {"TRUNCATED"}
-    assert len(list(lines_of(cut))) == 5
+    assert {line["outcome"] for line in lines_of(cut, REGISTRY)} == {"TRUNCATED"}
+    assert len(list(lines_of(cut, REGISTRY))) == 5
 
 
 def test_a_single_analysis_has_one_line_with_its_result() -> None:
-    (line,) = lines_of(replace(ROW, analysis_type="summary", result={"text": "x"}))
+    (line,) = lines_of(replace(ROW, analysis_type="summary", result={"text": "x"}), REGISTRY)
     assert (line["analysis_type"], line["result"], line["error"]) == ("summary", {"text": "x"}, None)
 
 
@@ -78,7 +78,7 @@ def test_a_refused_file_has_one_line_without_an_analysis() -> None:
     refused = ResultRow(
         "b1", "r1", "x", "media", "k", "image", "REFUSED", ROW.created_at, error_code="not_found"
     )
-    (line,) = lines_of(refused)
+    (line,) = lines_of(refused, REGISTRY)
     assert (line["analysis_type"], line["outcome"], line["cost_usd"]) == (None, "REFUSED", None)
     assert line["error"] == {"code": "not_found", "message": None}
 
@@ -92,4 +92,4 @@ def test_a_refused_file_has_one_line_without_an_analysis() -> None:
     ],
 )
 def test_times_are_utc_with_z(moment: datetime) -> None:
-    assert next(lines_of(replace(ROW, created_at=moment)))["created_at"] == "2026-11-01T12:00:00Z"
+    assert next(lines_of(replace(ROW, created_at=moment), REGISTRY))["created_at"] == "2026-11-01T12:00:00Z"

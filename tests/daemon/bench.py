@@ -12,6 +12,7 @@ from daemon.loop.hold import Hold
 from daemon.loop.publishing import Publisher
 from daemon.metrics import Metrics
 from daemon.worker import Means, Pace, Worker
+from schemas.analyses import REGISTRY
 from schemas.facts import Fact
 from schemas.messages import PlanBatch
 from schemas.models import load_models
@@ -130,8 +131,9 @@ class Bench:
     def _world(self, hold: Hold) -> World:
         missing: Any = None
         return World(
-            self.clock.now(), POLICY, load_models(), missing, missing, missing, hold.take, hold.checkpoint
-        )
+            self.clock.now(), POLICY, load_models(), REGISTRY, missing, missing, missing, missing, hold.take,
+            hold.checkpoint,
+        )  # fmt: skip
 
 
 def holding(id: str, then: Callable[[World], Outcome]) -> Stage:

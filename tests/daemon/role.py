@@ -23,6 +23,7 @@ from daemon.metrics import Metrics
 from daemon.run import finish
 from daemon.shutdown import Signals
 from daemon.worker import Means, Pace, Worker
+from schemas.analyses import REGISTRY
 from schemas.messages import CleanupChunk
 from schemas.models import load_models
 from schemas.queues import Queue
@@ -76,8 +77,9 @@ def make_worker(queue: str, stage: str) -> Worker:
 
     def world(hold: Hold) -> World:
         return World(
-            clock.now(), POLICY, load_models(), missing, missing, missing, hold.take, hold.checkpoint
-        )
+            clock.now(), POLICY, load_models(), REGISTRY, missing, missing, missing, missing, hold.take,
+            hold.checkpoint,
+        )  # fmt: skip
 
     publisher = Publisher({Queue.CLEANUP: mailbox}, [], chance)
     leases = FakeLeases(FakeClock())

@@ -11,6 +11,7 @@ from daemon.metric_list import DECLARED, PREFIX, page
 from daemon.metrics import Metrics, UndeclaredMetric
 from daemon.store_gauges import Leader, StoreGauges, queue_figures
 from schemas import facts as f
+from schemas.analyses import REGISTRY
 from schemas.models import load_models
 from schemas.queues import Queue
 from tests.daemon.bench import Bench
@@ -76,7 +77,7 @@ def test_label_children_are_there_before_the_first_message() -> None:
 
 def test_every_fact_can_be_told_and_moves_its_metric() -> None:
     metrics, clock = Metrics(), FakeClock()
-    tell = FactTeller(metrics, load_models(), clock).tell
+    tell = FactTeller(metrics, load_models(), REGISTRY, clock).tell
     # A dataclass with slots leaves the class it was made from behind.
     kinds = [kind for kind in f.Fact.__subclasses__() if getattr(f, kind.__name__) is kind]
     assert len(kinds) > 10

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from consumers.core.faults import Missing, NameTaken, QuotaExceeded, Rejected
+from consumers.core.jobs import JobReport, JobRequest
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import JobCounts
-from consumers.core.world import JobReport, JobRequest
 from tests.fakes.calls import Calls, OnCall, ignore
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+.-]{0,62}")

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 from consumers.core.faults import Archived, Changed, Fault, Missing
-from consumers.core.world import Copy, ObjectInfo, Writer
+from consumers.core.local import Upload
+from consumers.core.objects import Copy, ObjectInfo, Writer
 from tests.fakes.calls import Calls, OnCall, ignore
+from tests.fakes.local import FakeLocalMedia
 
 ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 
@@ -37,11 +39,14 @@ class Stored:
 class FakeObjects:
     """The port ``Objects``. Calls are named after its methods, one a file for ``heads`` and ``copies``."""
 
-    def __init__(self, bucket: str = "media", on_call: OnCall = ignore) -> None:
+    def __init__(
+        self, bucket: str = "media", on_call: OnCall = ignore, local: FakeLocalMedia | None = None
+    ) -> None:
         self.bucket = bucket
         self.buckets: dict[str, dict[str, Stored]] = defaultdict(dict)
         self.calls = Calls("objects", on_call)
         self.fail_next = self.calls.fail_next
+        self.local = local or FakeLocalMedia()
 
     # ── what tests do behind the port's back ──
 
@@ -106,6 +111,17 @@ class FakeObjects:
             raise Archived(f"{copy.source_key} is in {source.storage_class}")
         self.put(copy.key, source.data, content_type=copy.content_type, size=source.size)
         self.calls.end("copies", copy.source_key)
+
+    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
+        for upload in uploads:
+            try:
+                self.calls.begin("uploads", upload.path)
+                self.put(upload.key, self.local.read(upload.path), content_type=upload.content_type)
+                self.calls.end("uploads", upload.path)
+            except Fault as fault:
+                yield upload, fault
+            else:
+                yield upload, None
 
     def exists(self, key: str) -> bool:
         self.calls.begin("exists", key)

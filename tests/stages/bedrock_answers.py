@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from consumers.core import layout
-from consumers.core.world import JobRequest
+from consumers.core.jobs import JobRequest
 from tests.fakes.objects import FakeObjects
 
 Line = dict[str, Any]

@@ -18,6 +18,7 @@ from consumers.core.world import Done, Later, Policy, Refuse, Stage, World
 from consumers.job_state import STAGES as JOB_STATE
 from consumers.submit import STAGES as SUBMIT
 from daemon.adapters.store import SqlStore
+from schemas.analyses import REGISTRY, Registry
 from schemas.events import Event
 from schemas.facts import Fact
 from schemas.job_events import JobStateChange
@@ -25,6 +26,7 @@ from schemas.messages import Reconcile, SubmitBatch
 from schemas.models import load_models
 from tests.fakes.calls import OnCall, ignore
 from tests.fakes.jobs import FakeJobs
+from tests.fakes.local import FakeLocalMedia
 from tests.fakes.objects import FakeObjects
 from tests.stages.bedrock_answers import Answers
 
@@ -61,13 +63,15 @@ class Simulation:
     sent: list[Event] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
+    analyses: Registry = REGISTRY
+    local: FakeLocalMedia = field(default_factory=FakeLocalMedia)
     log: list[BaseModel] = field(default_factory=list)
     deliveries: int = 1
     drop: int | None = None
     handled: int = 0
 
     def __post_init__(self) -> None:
-        self.objects = FakeObjects(self.policy.bucket, self._call)
+        self.objects = FakeObjects(self.policy.bucket, self._call, self.local)
         self.jobs = FakeJobs(slots=self.slots, now=lambda: self.now, on_call=self._call)
         self.models = load_models(None, slots=self.slots, min_records=self.min_records)
 
@@ -213,9 +217,11 @@ class Simulation:
             now=self.now,
             policy=self.policy,
             models=self.models,
+            analyses=self.analyses,
             store=self.store,
             objects=self.objects,
             jobs=self.jobs,
+            local=self.local,
             hold=hold,
             checkpoint=lambda: self._call("checkpoint"),
         )

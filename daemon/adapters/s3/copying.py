@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from consumers.core import faults
-from consumers.core.world import Copy, ObjectInfo
+from consumers.core.objects import Copy, ObjectInfo
 from daemon.adapters.aws import faults_of
 
 if TYPE_CHECKING:

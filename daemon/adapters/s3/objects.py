@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from consumers.core.faults import Fault, Missing
-from consumers.core.world import Copy, ObjectInfo, Writer
+from consumers.core.objects import Copy, ObjectInfo, Writer
 from daemon.adapters.backoff import Backoff
+from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import copying, deleting, reading, writing
 from daemon.adapters.s3.lanes import Lanes
 
@@ -34,12 +35,14 @@ class S3Objects:
         concurrency: int,
         patient: Backoff = PATIENT,
         brief: Backoff = BRIEF,
+        local: MediaRoots | None = None,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._lanes = Lanes(concurrency)
         self._patient = patient
         self._brief = brief
+        self._local = local or MediaRoots(())
 
     def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
         """Measure objects given as (bucket, key), in parallel, answers in order, a Fault in its place."""

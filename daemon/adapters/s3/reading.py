@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 from urllib3.exceptions import HTTPError
 
 from consumers.core import faults
-from consumers.core.world import ObjectInfo
+from consumers.core.objects import ObjectInfo
 from daemon.adapters.aws import code_of, faults_of
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.s3.copying import quoted, unquoted

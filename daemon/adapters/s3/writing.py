@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from consumers.core import faults
-from consumers.core.world import Writer
+from consumers.core.objects import Writer
 from daemon.adapters.aws import faults_of
 from daemon.adapters.backoff import Backoff
 

@@ -1,7 +1,7 @@
 """Batches: accepting, moving, cancelling."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
@@ -47,6 +47,8 @@ class Batches:
             "model": batch.model,
             "bucket": batch.bucket,
             "state": BatchState.PLANNING,
+            "options": batch.terms.options.model_dump_json(exclude={"reuse"}),
+            "budget_usd": batch.terms.budget_usd,
             "cursor": {},
             "failures": {},
             "created_at": batch.created_at,
@@ -73,15 +75,17 @@ class Batches:
         with self.database.once() as connection:
             move_batch(connection, which, BatchState.RUNNING)
 
-    def finish_plan(self, held: Held) -> None:
+    def finish_plan(self, held: Held, now: datetime, *, canary: int | None = None) -> None:
         """PLANNING → PLANNED; what was cancelled meanwhile is cancelled with its chunks."""
         with self.database.write() as connection:
             guard(connection, held)
-            move_batch(connection, batches.c.batch_id == held.id, BatchState.PLANNED, wake_after=None)
+            move_batch(
+                connection, batches.c.batch_id == held.id, BatchState.PLANNED, wake_after=None, canary=canary
+            )
             asked = select(batches.c.cancelled).where(batches.c.batch_id == held.id)
             cancelled = connection.execute(asked).scalar_one()
         if cancelled:
-            self._cancel_chunks(held.id, datetime.now(UTC))
+            self._cancel_chunks(held.id, now)
 
     def finish_batch(self, held: Held, changes: int, state: BatchState, reason: str, now: datetime) -> bool:
         """Move a batch to an end state, unless a chunk of it ended since ``changes`` was read."""
@@ -162,4 +166,8 @@ def _batch(row: Row[Any]) -> Batch:
         row.finished_at,
         row.failures,
         row.changes,
+        row.budget_usd,
+        row.committed_usd,
+        row.stopped,
+        row.canary,
     )

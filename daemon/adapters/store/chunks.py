@@ -60,7 +60,7 @@ class Chunks:
     def chunk_files(self, chunk_id: str) -> Sequence[ChunkFile]:
         """Return the files of a chunk that are not refused, in order, with the records to send."""
         asked = (
-            select(files, chunk_files.c.safe_name)
+            select(files, chunk_files.c.safe_name, chunk_files.c.measured_again)
             .join(chunk_files, chunk_files.c.position == files.c.position)
             .join(
                 chunks,
@@ -185,6 +185,7 @@ def _chunk_file(row: Row[Any], sent: dict[int, list[SentRecord]]) -> ChunkFile:
         row.safe_name,
         row.context,
         tuple(mine),
+        row.measured_again,
     )
 
 

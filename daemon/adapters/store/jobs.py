@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, update
 
+from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, ChunkState, JobStatus, is_forward
 from consumers.core.rows import Chunk, OpenJob
-from consumers.core.world import JobReport
 from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held

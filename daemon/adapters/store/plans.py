@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, true, update
+from sqlalchemy import Connection, Row, select, update
 
-from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
+from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
+from daemon.adapters.store.adding import add_chunks
 from daemon.adapters.store.database import Database, insert_new, pages
 from daemon.adapters.store.leases import guard
-from daemon.adapters.store.moves import move_batch
-from daemon.adapters.tables import batches, chunk_files, chunks, files, records, state_in
-from schemas.models import base_model
+from daemon.adapters.tables import batches, chunk_files, chunks, files, records
 
 CHUNKS_AT_ONCE = 20
 
@@ -53,21 +52,7 @@ class Plans:
         """Add chunks with their files and records and move the cursor."""
         with self.database.write() as connection:
             _move_cursor(connection, held, cursor)
-            _add_chunks(connection, held.id, chunks)
-
-    def add_round(self, held: Held, round: int, chunks: Sequence[NewChunk]) -> bool:
-        """Add the next round of chunks; False if it exists already. An ended batch opens again."""
-        mine = and_(batches.c.batch_id == held.id, batches.c.round == round - 1)
-        with self.database.write() as connection:
-            guard(connection, held)
-            goes_on = or_(~batches.c.cancelled, state_in(batches, BATCH_ENDS))
-            step = update(batches).where(mine, goes_on, batches.c.state != BatchState.PLANNING)
-            if not connection.execute(step.values(round=round)).rowcount:
-                return False
-            _reopen(connection, held.id)
-            _add_chunks(connection, held.id, chunks)
-            _supersede(connection, held.id, chunks)
-            return True
+            add_chunks(connection, held.id, chunks)
 
     def chunk_plans(self, batch_id: str, round: int) -> Iterator[NewChunk]:
         """Return the stored chunks of one round, in order, with their records; some at a time."""
@@ -111,6 +96,7 @@ def _file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
         "analysis_types": list(file.analysis_types),
         "code": file.code,
         "reason": file.reason,
+        "tokens": file.tokens,
         "source": source(file.bucket, file.s3_key, file.etag),
     }
 
@@ -130,6 +116,7 @@ def _new_file(row: Row[Any]) -> NewFile:
         tuple(row.analysis_types),
         row.code,
         row.reason,
+        row.tokens,
     )
 
 
@@ -137,81 +124,6 @@ def echo_of(row: Row[Any]) -> int | str:
     """Return a file's id as the sender wrote it."""
     sent = row.file_id.partition("~")[0]  # behind it stands what tells a file from its namesake
     return int(sent) if row.id_is_integer else str(sent)
-
-
-def _add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:
-    """Insert chunks with all that belongs to them; files refused before get another chance."""
-    insert_new(connection, _chunks, [_chunk_row(batch_id, chunk) for chunk in new])
-    placed = [
-        {"chunk_id": chunk.chunk_id, "position": position, "safe_name": name}
-        for chunk in new
-        for position, name in chunk.safe_names.items()
-    ]
-    insert_new(connection, chunk_files, placed)
-    insert_new(
-        connection, records, [_record_row(batch_id, chunk, each) for chunk in new for each in chunk.records]
-    )
-    if any(chunk.round for chunk in new):
-        again = update(_files).where(
-            _files.c.batch_id == batch_id, _files.c.position == bindparam("at"), _files.c.code != ""
-        )
-        at = [{"at": row["position"]} for row in placed]
-        connection.execute(again.values(code="", reason=""), at)
-
-
-def _chunk_row(batch_id: str, chunk: NewChunk) -> dict[str, Any]:
-    return {
-        "chunk_id": chunk.chunk_id,
-        "batch_id": batch_id,
-        "number": chunk.index,
-        "round": chunk.round,
-        "state": ChunkState.PLANNED,
-        "model": chunk.model,
-        "base_model": base_model(chunk.model),
-        "folder": chunk.folder,
-        "priority": chunk.priority,
-        "files": len(chunk.safe_names),
-        "records": len(chunk.records),
-        "bytes": chunk.bytes,
-        "padding": chunk.padding,
-        "estimate_usd": chunk.estimate_usd,
-        "created_at": chunk.created_at,
-        "failures": {},
-    }
-
-
-def _record_row(batch_id: str, chunk: NewChunk, record: NewRecord) -> dict[str, Any]:
-    return {
-        "batch_id": batch_id,
-        "position": record.position,
-        "analysis_type": record.analysis_type,
-        "attempt": record.attempt,
-        "chunk_id": chunk.chunk_id,
-        "max_tokens": record.max_tokens,
-    }
-
-
-def _reopen(connection: Connection, batch_id: str) -> None:
-    """Open an ended batch for a retry: a cancel before is forgotten."""
-    which = and_(batches.c.batch_id == batch_id, state_in(batches, BATCH_ENDS))
-    again = {"revision": batches.c.revision + 1, "cancelled": False, "reason": "", "finished_at": None}
-    move_batch(connection, which, BatchState.RUNNING, **again)
-
-
-def _supersede(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:
-    older = update(records).where(
-        records.c.batch_id == batch_id,
-        records.c.position == bindparam("at"),
-        records.c.analysis_type == bindparam("type"),
-        records.c.attempt < bindparam("newest"),
-    )
-    sent = [
-        {"at": each.position, "type": each.analysis_type, "newest": each.attempt}
-        for chunk in new
-        for each in chunk.records
-    ]
-    if sent:
-        connection.execute(older.values(superseded=true()), sent)
 
 
 def _plans(connection: Connection, batch_id: str, round: int, after: int) -> list[NewChunk]:

@@ -1,0 +1,260 @@
+"""The port to the store: what the stages ask of the database."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from consumers.core import rows
+from consumers.core.jobs import JobReport
+from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.lines import ResultRow
+
+
+class Batches(Protocol):
+    """Batches and their files. Writes that take a Held raise LeaseLost when its lease is gone."""
+
+    def accept(self, batch: rows.NewBatch) -> bool:
+        """Store a request unless its batch_id exists; tells whether it is new."""
+
+    def batch(self, batch_id: str) -> rows.Batch | None:
+        """Return one batch."""
+
+    def request_of(self, batch_id: str) -> str:
+        """Return the canonical request body as it was accepted."""
+
+    def plan_files(
+        self, held: rows.Held, files: Sequence[rows.NewFile], cursor: Mapping[str, object]
+    ) -> None:
+        """Add files to the plan and move its cursor, in one transaction."""
+
+    def planned_ids(self, batch_id: str, file_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the ids that the plan holds already."""
+
+    def uncut_files(self, batch_id: str, first: int, limit: int) -> Sequence[rows.NewFile]:
+        """Return files that are not REFUSED, from a position on, in order, with what is reused of them."""
+
+    def plan_chunks(
+        self, held: rows.Held, chunks: Sequence[rows.NewChunk], cursor: Mapping[str, object]
+    ) -> None:
+        """Add chunks with their files and records and move the cursor, in one transaction."""
+
+    def chunk_plans(self, batch_id: str, round: int) -> Iterator[rows.NewChunk]:
+        """Return the stored chunks of one round, in order, with their records."""
+
+    def start_batch(self, batch_id: str) -> None:
+        """PLANNED → RUNNING; nothing if it runs already."""
+
+    def finish_plan(self, held: rows.Held, now: datetime, *, canary: int | None = None) -> None:
+        """PLANNING → PLANNED; with ``canary`` only the first so many chunks may start for now."""
+
+    def canary(self, batch_id: str) -> rows.CanaryCount:
+        """Count what the chunks that a canary lets through came to."""
+
+    def release_canary(self, held: rows.Held) -> None:
+        """Let the other chunks of the batch start."""
+
+    def stop_buying(self, batch_id: str, why: str, now: datetime) -> None:
+        """Note why no more of a batch is bought; chunks without lease and job become CANCELLED, their
+        records NOT_BOUGHT. Jobs that are open go on.
+        """
+
+    def estimate(self, batch_id: str) -> Decimal | None:
+        """Sum the estimates of the batch's chunks that are not bought yet; None where a price is unknown."""
+
+    def refused_files(self, batch_id: str) -> Iterator[rows.NewFile]:
+        """Stream the REFUSED files of a batch, in plan order."""
+
+    def next_index(self, batch_id: str) -> int:
+        """Return the number of the next chunk of a batch."""
+
+    def add_round(
+        self,
+        held: rows.Held,
+        round: int,
+        chunks: Sequence[rows.NewChunk],
+        files: Sequence[rows.NewFile] = (),
+    ) -> bool:
+        """Add the chunks of the next round unless that round exists already; tells whether it did.
+
+        ``files`` are REFUSED ones that were judged again: those without a code are in the chunks.
+
+        One transaction: the batch's round moves from ``round - 1`` to ``round`` and an ended batch goes
+        back to RUNNING with revision + 1. Records are unique by (batch, file, type, attempt).
+        """
+
+    def finish_batch(
+        self, held: rows.Held, changes: int, state: BatchState, reason: str, now: datetime
+    ) -> bool:
+        """Move a batch to an end state, unless a chunk of it ended since ``changes`` was read."""
+
+    def cancel(self, batch_id: str, reason: str, now: datetime) -> Sequence[str]:
+        """Set the cancel flag; chunks without lease and job become CANCELLED with their records.
+
+        Returns the ids of chunks whose job is open.
+        """
+
+    def count(self, batch_id: str) -> rows.BatchCount:
+        """Count what the batch came to."""
+
+    def failed_records(self, batch_id: str) -> Iterator[rows.FailedRecord]:
+        """Stream the current records (highest attempt of each file and type) not SUCCEEDED or reused.
+
+        In plan order; a repaired TRUNCATED one is among them.
+        """
+
+    def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
+        """Stream what result lines are made of in plan order: current records and REFUSED files.
+
+        With ``chunk_id`` only that chunk's records, whether superseded later or not, and no refused files
+        of others.
+        """
+
+    def is_through(self, batch_id: str) -> bool:
+        """Tell whether the plan is complete and every chunk has ended; cheap, however large the batch."""
+
+    def chunk_ids(self, batch_id: str) -> Sequence[tuple[str, ChunkState]]:
+        """Return a batch's chunks with their states, in order."""
+
+
+class Chunks(Protocol):
+    """Chunks, their slots and their jobs. A guarded move that comes too late changes nothing and says so."""
+
+    def chunk(self, chunk_id: str) -> rows.Chunk | None:
+        """Return one chunk."""
+
+    def chunk_files(self, chunk_id: str) -> Sequence[rows.ChunkFile]:
+        """Return a chunk's files in order, with the records to send."""
+
+    def open_staging(self, held: rows.Held, slots: int, stage_ahead: int, now: datetime) -> rows.Gate:
+        """PLANNED → PREPARING if the model has a stage place and is not paused.
+
+        Under the model's row lock: PREPARING and READY chunks without a job count against
+        ``stage_ahead`` + free slots. A chunk PREPARING already is OPEN again. NO_ROOM, PAUSED and BLOCKED
+        park the chunk: its lease ends in the same transaction, so that whoever frees a place later
+        finds it waiting.
+        """
+
+    def remeasure(self, held: rows.Held, files: Sequence[rows.Measured]) -> None:
+        """Store sizes and ETags of files of the chunk that are not as planned; each file only once."""
+
+    def split(self, held: rows.Held, chunks: Sequence[rows.NewChunk], reason: str, now: datetime) -> None:
+        """End a chunk that turned out too large as CANCELLED and put its records into new chunks.
+
+        One transaction; the new chunks are of the same round and attempt.
+        """
+
+    def refuse_files(self, held: rows.Held, refusals: Sequence[rows.Refusal]) -> None:
+        """Mark files of the chunk REFUSED and drop their records from it."""
+
+    def staged(self, held: rows.Held, padding: int, bytes: int, now: datetime) -> None:
+        """PREPARING → READY."""
+
+    def claim_slot(self, held: rows.Held, name: str, token: str, slots: int, now: datetime) -> rows.Gate:
+        """Insert the job row if a slot is free, under the model's row lock; an own claim is OPEN again.
+
+        NO_ROOM, PAUSED and BLOCKED park the chunk, as in ``open_staging``.
+        """
+
+    def give_slot_back(self, held: rows.Held, why: str, now: datetime, *, block: bool) -> None:
+        """Delete the job row and park the chunk, under the model's row lock.
+
+        With ``block`` the model's ``blocked_until`` is set (30 s, doubling to 10 min) and the chunk parks;
+        without, the lease stays for the chunk's end to be written.
+        """
+
+    def submitted(self, chunk_id: str, arn: str, now: datetime) -> bool:
+        """Store the job's ARN and READY → SUBMITTED; False if the event stage was faster.
+
+        Also ends the model's blocking.
+        """
+
+    def chunk_of_job(self, arn: str, name: str) -> rows.Chunk | None:
+        """Find a chunk by its job's ARN, else by the exact job name."""
+
+    def job_seen(self, chunk_id: str, report: JobReport, now: datetime) -> bool:
+        """Store what Get said, forward only; a terminal status ends the job row, frees the slot and
+        moves the chunk to ENDED. Tells whether anything changed.
+        """
+
+    def end_chunk(self, held: rows.Held, state: ChunkState, reason: str, now: datetime) -> None:
+        """Move a chunk to COMPLETED, FAILED or CANCELLED.
+
+        Counts whole-chunk failures in a row for its model (reset by a success).
+        """
+
+    def streak(self, model: str) -> int:
+        """Return how many chunks in a row failed as a whole on a model."""
+
+    def next_up(self, model: str, slots: int, stage_ahead: int, now: datetime) -> Sequence[str]:
+        """Return the chunks that could move now, best first: READY ones up to the free slots, PLANNED
+        ones up to the free stage places; none if the model is paused or blocked; leased ones left out.
+
+        Order: priority (+1 an hour waited), fewest slots in use per batch, age.
+        """
+
+    def pause(self, model: str, reason: str, now: datetime) -> None:
+        """Stop submissions of a model (or ``*`` for all)."""
+
+    def resume(self, model: str) -> bool:
+        """Allow submissions again; False if it was not paused."""
+
+    def cleaned(self, held: rows.Held, objects: int, bytes: int, now: datetime) -> None:
+        """Store that a chunk's folders are gone."""
+
+    def cleanable(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return ended chunks not cleaned, whose end lies before a time, oldest first."""
+
+
+class Records(Protocol):
+    """The outcomes of records."""
+
+    def save(self, held: rows.Held, records: Sequence[rows.JudgedRecord], now: datetime) -> None:
+        """Store outcomes of a chunk's records in one transaction; the same again changes nothing."""
+
+    def close_records(self, held: rows.Held, outcome: str, code: str, message: str, now: datetime) -> int:
+        """Give every record of the chunk that has no outcome this one; returns how many there were."""
+
+    def save_padding(self, held: rows.Held, spent: rows.Spent) -> None:
+        """Store what the chunk's padding cost."""
+
+    def outcomes(self, chunk_id: str) -> Mapping[tuple[str, str], int]:
+        """Count a chunk's records by (analysis_type, outcome)."""
+
+    def spent(self, chunk_id: str) -> rows.Spent:
+        """Sum what a chunk came to: its records and its padding."""
+
+    def reusable(
+        self,
+        batch: rows.Batch,
+        prompt_versions: Mapping[tuple[str, str], str],
+        files: Sequence[rows.NewFile],
+    ) -> Mapping[tuple[int, str], str]:
+        """Find SUCCEEDED results for the same bucket, key, ETag, type and prompt version.
+
+        Model and options are the batch's. ``prompt_versions`` is by (kind, analysis type); the answer, by
+        position and type, is ``<batch_id>/<position>/<analysis_type>/<attempt>``.
+        """
+
+
+class Watch(Protocol):
+    """What the reconciler and the operators look at; and the notes rows keep of their troubles."""
+
+    def failed(self, held: rows.Held, kind: str, why: str, now: datetime) -> int:
+        """Count a failure of the held row by kind and set ``wake_after`` (doubling, to 1 h)."""
+
+    def open_jobs(self) -> Sequence[rows.OpenJob]:
+        """Return the job rows that have not ended."""
+
+    def waiting(self, now: datetime, limit: int) -> rows.Waiting:
+        """Return rows that should move and that nobody holds, up to ``limit`` of each."""
+
+    def models(self) -> Sequence[str]:
+        """Return the models that have chunks not yet ended."""
+
+    def find(self, kind: str, subject: str, detail: str, now: datetime) -> None:
+        """Store a finding; the same kind and subject again only refreshes it."""
+
+
+class Store(Batches, Chunks, Records, Watch, Protocol):
+    """Everything the stages ask of the database."""

@@ -1,0 +1,64 @@
+"""Inserting chunks with all that belongs to them, within a transaction of the caller's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+
+from consumers.core.lifecycle import ChunkState
+from consumers.core.rows import NewChunk, NewRecord
+from daemon.adapters.store.database import insert_new
+from daemon.adapters.tables import chunk_files, chunks, files, records
+from schemas.models import base_model
+
+
+def add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:
+    """Insert chunks with all that belongs to them; files refused before get another chance."""
+    insert_new(connection, chunks, [_chunk_row(batch_id, chunk) for chunk in new])
+    placed = [
+        {"chunk_id": chunk.chunk_id, "position": position, "safe_name": name}
+        for chunk in new
+        for position, name in chunk.safe_names.items()
+    ]
+    insert_new(connection, chunk_files, placed)
+    insert_new(
+        connection, records, [_record_row(batch_id, chunk, each) for chunk in new for each in chunk.records]
+    )
+    if any(chunk.round for chunk in new):
+        again = update(files).where(
+            files.c.batch_id == batch_id, files.c.position == bindparam("at"), files.c.code != ""
+        )
+        at = [{"at": row["position"]} for row in placed]
+        connection.execute(again.values(code="", reason=""), at)
+
+
+def _chunk_row(batch_id: str, chunk: NewChunk) -> dict[str, Any]:
+    return {
+        "chunk_id": chunk.chunk_id,
+        "batch_id": batch_id,
+        "number": chunk.index,
+        "round": chunk.round,
+        "state": ChunkState.PLANNED,
+        "model": chunk.model,
+        "base_model": base_model(chunk.model),
+        "folder": chunk.folder,
+        "priority": chunk.priority,
+        "files": len(chunk.safe_names),
+        "records": len(chunk.records),
+        "bytes": chunk.bytes,
+        "padding": chunk.padding,
+        "estimate_usd": chunk.estimate_usd,
+        "created_at": chunk.created_at,
+        "failures": {},
+    }
+
+
+def _record_row(batch_id: str, chunk: NewChunk, record: NewRecord) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "position": record.position,
+        "analysis_type": record.analysis_type,
+        "attempt": record.attempt,
+        "chunk_id": chunk.chunk_id,
+        "max_tokens": record.max_tokens,
+    }

@@ -1,0 +1,23 @@
+"""Local media in memory."""
+
+from dataclasses import dataclass, field
+
+from consumers.core.faults import Missing, Rejected
+
+
+@dataclass
+class FakeLocalMedia:
+    """The port ``LocalMedia``: files by path; whatever begins with ``/`` lies below no root."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def size(self, path: str) -> int:
+        return len(self.read(path))
+
+    def read(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        if path.startswith("/"):
+            raise Rejected(f"local_path {path!r} lies below no folder of NOVABATCH_MEDIA_ROOTS")
+        if path not in self.files:
+            raise Missing(f"local_path {path!r} does not exist")
+        return self.files[path]
