@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from consumers.core.chunks import split
-from consumers.core.cutting import Item, chunks, limits
+from consumers.core.cutting import Cutter, Item, limits
 from consumers.core.faults import Rejected
 from consumers.core.rows import Batch, FailedRecord, Held, NewRecord
 from consumers.core.world import Done, World, done
@@ -27,7 +27,8 @@ def gather(batch: Batch, ask: TokensToAsk, world: World) -> list[Item]:
             if (tokens := ask(record)) is not None
         )
         if again:
-            items.append(Item(position, mine[0].file_id, mine[0].s3_key, mine[0].size_bytes, again))
+            first = mine[0]
+            items.append(Item(position, first.file_id, first.s3_key, first.size_bytes, again, first.tokens))
     return items
 
 
@@ -40,7 +41,8 @@ def resubmit(batch: Batch, held: Held, items: list[Item], world: World) -> Done:
     cuts = split([item.piece() for item in items], bounds)
     first = len(world.store.chunk_ids(batch.batch_id))
     round_ = batch.round + 1
-    new = chunks(batch, items, cuts, first, round_, since=world.now)
+    cutter = Cutter(batch, model, world.analyses, world.now.date())
+    new = cutter.chunks(items, cuts, first, round_, since=world.now)
     world.checkpoint()
     put_plan(batch, round_, new, world)
     if not world.store.add_round(held, round_, new):

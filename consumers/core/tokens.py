@@ -1,11 +1,9 @@
-"""How many tokens a record will take, before it is bought.
+"""How many tokens media and text will take, before they are bought.
 
 Source for video: AWS, Nova video understanding, table of tokens by length: about 288 a second up to 16
 minutes (one frame a second), then flat. For images: AWS, Nova image understanding, table of tokens by
 size: up to about 2,600 an image.
 """
-
-from dataclasses import dataclass
 
 from schemas.kinds import Kind
 
@@ -18,31 +16,20 @@ BYTES_PER_SECOND = 1_000_000
 CHARS_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Tokens of one record; `output` is the most it may answer. `assumed` says the media was guessed."""
-
-    input: int
-    output: int
-    assumed: bool
-
-
-def estimate(
-    kind: str, duration_seconds: float | None, size_bytes: int | None, prompt_chars: int, max_tokens: int
-) -> Estimate:
-    """Estimate the tokens of one record from what is known of its file."""
-    media, assumed = _media_tokens(kind, duration_seconds, size_bytes)
-    return Estimate(media + -(-prompt_chars // CHARS_PER_TOKEN), max_tokens, assumed)
-
-
-def _media_tokens(kind: str, duration_seconds: float | None, size_bytes: int | None) -> tuple[int, bool]:
+def media_tokens(kind: str, duration_seconds: float | None, size_bytes: int | None) -> tuple[int, bool]:
+    """Return the tokens of a media file, and whether its length was guessed; an image's size always is."""
     if kind == Kind.IMAGE:
         return IMAGE_TOKENS, True
-    if duration_seconds is not None and duration_seconds > 0:
+    if duration_seconds is not None:
         return _video_tokens(duration_seconds), False
     if size_bytes is not None:
         return _video_tokens(size_bytes / BYTES_PER_SECOND), True
     return MOST_VIDEO_TOKENS, True
+
+
+def text_tokens(characters: int) -> int:
+    """Return the tokens of a text of so many characters; a token begun counts."""
+    return -(-characters // CHARS_PER_TOKEN)
 
 
 def _video_tokens(seconds: float) -> int:

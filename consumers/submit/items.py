@@ -10,7 +10,7 @@ def item(batch: Batch, file: NewFile, model: Model, analyses: Registry) -> Item:
     """Return a file with the records its analysis types need."""
     tokens = {name: first_max_tokens(batch, name, file.kind, model, analyses) for name in file.analysis_types}
     records = tuple(NewRecord(file.position, name, 1, most) for name, most in tokens.items())
-    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records)
+    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, file.tokens)
 
 
 def first_max_tokens(batch: Batch, name: str, kind: str, model: Model, analyses: Registry) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers.attempts import attempt
 from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
-from consumers.core.cutting import chunks, limits
+from consumers.core.cutting import Cutter, limits
 from consumers.core.faults import Changed, Missing, Rejected
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Batch, Held, Leased
@@ -98,7 +98,8 @@ def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
     items = [item(batch, file, model, world.analyses) for file in files]
     complete = len(files) < window
     ahead = cut_ahead([each.piece() for each in items], bounds, complete)
-    new = chunks(batch, items, ahead.cuts, index, round=0, since=batch.created_at)
+    cutter = Cutter(batch, model, world.analyses, world.now.date())
+    new = cutter.chunks(items, ahead.cuts, index, round=0, since=batch.created_at)
     cursor: Mapping[str, Any] = {"phase": "finish"}
     if not complete:
         cursor = {"phase": "cut", "first": items[ahead.kept_from].position, "index": index + len(new)}

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.core.cost import cost, money, on_demand_cost
-from consumers.core.tokens import MOST_VIDEO_TOKENS, estimate
 from schemas.models import Model, load_models
 
 DAY = date(2026, 11, 20)
@@ -71,30 +70,3 @@ def test_money_loses_nothing(amount: Decimal) -> None:
     assert text is not None
     assert Decimal(text) == amount
     assert "E" not in text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "tokens"), [(1, 288), (60.2, 61 * 288), (959, 276_192), (960, 276_480), (86_400, 276_480)]
-)
-def test_a_video_takes_288_tokens_a_second_up_to_16_minutes(seconds: float, tokens: int) -> None:
-    told = estimate("video", seconds, None, 0, 4096)
-    assert (told.input, told.output, told.assumed) == (tokens, 4096, False)
-
-
-def test_the_prompt_counts_too() -> None:
-    assert estimate("video", 1, None, 4001, 1).input == 288 + 1001
-
-
-@pytest.mark.parametrize(("size", "tokens"), [(61_000_000, 61 * 288), (1, 288), (None, MOST_VIDEO_TOKENS)])
-def test_without_a_duration_the_length_is_guessed_and_says_so(size: int | None, tokens: int) -> None:
-    told = estimate("video", None, size, 0, 1)
-    assert (told.input, told.assumed) == (tokens, True)
-
-
-def test_an_image_is_always_a_guess() -> None:
-    assert estimate("image", None, 5_000_000, 0, 1).assumed
-
-
-@given(st.floats(0, 1e9), st.none() | st.integers(0, 10**12))
-def test_an_estimate_never_exceeds_what_a_video_can_take(seconds: float, size: int | None) -> None:
-    assert 288 <= estimate("video", seconds, size, 0, 1).input <= MOST_VIDEO_TOKENS

@@ -74,7 +74,14 @@ def _positions(connection: Connection, batch_id: str, after: int, which: ColumnE
 
 def _failed(batch_id: str, positions: Sequence[int], which: ColumnElement[bool]) -> Select[Any]:
     return (
-        select(records, files.c.file_id, files.c.size_bytes, files.c.s3_key, files.c.analysis_types)
+        select(
+            records,
+            files.c.file_id,
+            files.c.size_bytes,
+            files.c.s3_key,
+            files.c.analysis_types,
+            files.c.tokens,
+        )
         .join(files, and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position))
         .where(records.c.batch_id == batch_id, records.c.position.in_(positions), which)
     )
@@ -118,6 +125,7 @@ def _failed_record(row: Row[Any], past: tuple[Outcome, ...]) -> FailedRecord:
         row.size_bytes,
         row.s3_key,
         attempts=len(past) + 1,
+        tokens=row.tokens,
     )
 
 
