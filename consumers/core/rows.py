@@ -150,7 +150,7 @@ class Job:
 class Chunk:
     """A chunk as stored, with what its stages need of its batch.
 
-    ``unread``: its output is paid for and could not be read so far.
+    ``unread``: its output is paid for and could not be read so far. ``reason`` says how it ended.
     """
 
     chunk_id: str
@@ -173,6 +173,7 @@ class Chunk:
     failures: Mapping[str, int]
     unread: bool
     job: Job | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ class ChunkFile:
     context: Mapping[str, Any]
     records: tuple[SentRecord, ...]
     measured_again: bool = False
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,13 +135,15 @@ class Chunks(Protocol):
         finds it waiting.
         """
 
-    def remeasure(self, held: rows.Held, files: Sequence[rows.Measured]) -> None:
+    def remeasure(self, held: rows.Held, measured: Sequence[rows.Measured]) -> None:
         """Store sizes and ETags of files of the chunk that are not as planned; each file only once."""
 
-    def split(self, held: rows.Held, chunks: Sequence[rows.NewChunk], reason: str, now: datetime) -> None:
+    def split(self, held: rows.Held, new: Sequence[rows.NewChunk], reason: str, now: datetime) -> bool:
         """End a chunk that turned out too large as CANCELLED and put its records into new chunks.
 
-        One transaction; the new chunks are of the same round and attempt.
+        One transaction; the new chunks are of the same round and attempt. False, and nothing is changed,
+        if their numbers are taken by now (ask ``next_index`` again), if the batch was cancelled, or if the
+        chunk is not PREPARING any more.
         """
 
     def refuse_files(self, held: rows.Held, refusals: Sequence[rows.Refusal]) -> None:

@@ -14,13 +14,14 @@ from daemon.adapters.store.results import Results
 from daemon.adapters.store.rounds import Rounds
 from daemon.adapters.store.schema import migrate, schema_is_current
 from daemon.adapters.store.slots import Slots
+from daemon.adapters.store.splits import Splits
 from daemon.adapters.store.sums import Sums
 from daemon.adapters.store.watch import Watch
 
 __all__ = ["SqlStore", "make_engine", "migrate", "schema_is_current"]
 
 
-class SqlStore(Leases, Batches, Plans, Rounds, Chunks, Slots, Jobs, Records, Results, Sums, Watch):
+class SqlStore(Leases, Batches, Plans, Rounds, Chunks, Splits, Slots, Jobs, Records, Results, Sums, Watch):
     """Everything the stages ask of the database, and the leases; safe to share between threads."""
 
     def __init__(self, engine: Engine) -> None:

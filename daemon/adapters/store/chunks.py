@@ -145,6 +145,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         failures=row.failures,
         unread=row.unread,
         job=_job(row) if row.name else None,
+        reason=row.reason,
     )
 
 
@@ -186,6 +187,7 @@ def _chunk_file(row: Row[Any], sent: dict[int, list[SentRecord]]) -> ChunkFile:
         row.context,
         tuple(mine),
         row.measured_again,
+        row.tokens,
     )
 
 

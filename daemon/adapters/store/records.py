@@ -84,7 +84,7 @@ class Records:
             known = _sent_before(connection, batch, held.id, [each.position for each in refusals])
             for each in refusals:
                 _refuse(connection, batch, held.id, each, was_sent=each.position in known)
-            _count_again(connection, held.id)
+            count_again(connection, held.id)
 
     def outcomes(self, chunk_id: str) -> Mapping[tuple[str, str], int]:
         """Count a chunk's records by (analysis_type, outcome)."""
@@ -182,7 +182,8 @@ def _refuse(connection: Connection, batch: str, chunk_id: str, refusal: Refusal,
     connection.execute(update(records).where(mine).values(**values, created_at=when))
 
 
-def _count_again(connection: Connection, chunk_id: str) -> None:
+def count_again(connection: Connection, chunk_id: str) -> None:
+    """Count the files and records a chunk still has."""
     kept = select(func.count()).where(chunk_files.c.chunk_id == chunk_id, ~chunk_files.c.refused)
     sent = select(func.count()).where(records.c.chunk_id == chunk_id)
     row = update(chunks).where(chunks.c.chunk_id == chunk_id)

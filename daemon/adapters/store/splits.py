@@ -1,0 +1,98 @@
+"""What staging finds out about sources: other sizes than planned, and chunks made too large by them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select, update
+
+from consumers.core.lifecycle import ChunkState
+from consumers.core.rows import Held, Measured, NewChunk
+from daemon.adapters.store.adding import add_chunks
+from daemon.adapters.store.current import choose_current
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.leases import guard
+from daemon.adapters.store.moves import move_chunk
+from daemon.adapters.store.plans import source
+from daemon.adapters.store.records import batch_of, count_again
+from daemon.adapters.store.slots import lock_model, model_of
+from daemon.adapters.tables import batches, chunk_files, chunks, files, records, state_in
+
+
+class Splits:
+    """Chunks that are not as they were planned."""
+
+    database: Database
+
+    def next_index(self, batch_id: str) -> int:
+        """Return the number of the next chunk of a batch."""
+        with self.database.read() as connection:
+            return _next_index(connection, batch_id)
+
+    def remeasure(self, held: Held, measured: Sequence[Measured]) -> None:
+        """Store sizes and ETags of files of the chunk that are not as planned; each file only once."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            batch_id = batch_of(connection, held.id)
+            for each in measured:
+                if connection.execute(_flag(held.id, each)).rowcount:
+                    _store(connection, batch_id, each)
+
+    def split(self, held: Held, new: Sequence[NewChunk], reason: str, now: datetime) -> bool:
+        """End a chunk that turned out too large as CANCELLED and put its records into new chunks.
+
+        False, and nothing is changed, if the numbers of the new chunks are taken by now, if the batch was
+        cancelled, or if the chunk is not PREPARING any more.
+        """
+        with self.database.write() as connection:
+            lock_model(connection, model_of(connection, held.id))
+            guard(connection, held)
+            batch_id = batch_of(connection, held.id)
+            if not _may_add(connection, batch_id, new[0].index):
+                return False
+            which = and_(chunks.c.chunk_id == held.id, state_in(chunks, [ChunkState.PREPARING]))
+            values = {"reason": reason, "finished_at": now, "wake_after": None, "padding": 0}
+            if not move_chunk(connection, which, ChunkState.CANCELLED, **values):
+                return False
+            # A record refused in this chunk, because it was sent before, has its outcome and stays.
+            moved = and_(records.c.chunk_id == held.id, records.c.outcome.is_(None))
+            connection.execute(records.delete().where(moved))
+            add_chunks(connection, batch_id, new)
+            count_again(connection, held.id)
+            _count_change(connection, batch_id)
+            choose_current(connection, held.id)
+            return True
+
+
+def _next_index(connection: Connection, batch_id: str) -> int:
+    last = select(func.max(chunks.c.number)).where(chunks.c.batch_id == batch_id)
+    number = connection.execute(last).scalar_one()
+    return 0 if number is None else int(number) + 1
+
+
+def _may_add(connection: Connection, batch_id: str, index: int) -> bool:
+    """Lock the batch, so that of two splits at once only one takes a number, and see whether it is free."""
+    which = batches.c.batch_id == batch_id
+    row = select(batches.c.cancelled).where(which).with_for_update(key_share=True)
+    if connection.execute(row).scalar_one():
+        return False
+    return _next_index(connection, batch_id) == index
+
+
+def _count_change(connection: Connection, batch_id: str) -> None:
+    """Let a settler that is at work notice."""
+    row = update(batches).where(batches.c.batch_id == batch_id)
+    connection.execute(row.values(changes=batches.c.changes + 1))
+
+
+def _flag(chunk_id: str, each: Measured) -> Any:
+    here = and_(chunk_files.c.chunk_id == chunk_id, chunk_files.c.position == each.position)
+    return update(chunk_files).where(here, ~chunk_files.c.measured_again).values(measured_again=True)
+
+
+def _store(connection: Connection, batch_id: str, each: Measured) -> None:
+    here = and_(files.c.batch_id == batch_id, files.c.position == each.position)
+    at = connection.execute(select(files.c.bucket, files.c.s3_key).where(here)).one()
+    content = source(at.bucket, at.s3_key, each.etag)
+    values = {"size_bytes": each.size_bytes, "etag": each.etag, "source": content}
+    connection.execute(update(files).where(here).values(values))
