@@ -1,0 +1,9 @@
+"""Benches: ratios of us to a naive way and to the limit, taken in one run. They judge nothing by time."""
+
+from collections.abc import Mapping
+
+NAMES: Mapping[str, str] = {
+    "loop": "loop",
+    "start": "start",
+}
+"""Each bench by its name, with the module that has its ``tables(scale)``."""

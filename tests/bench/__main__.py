@@ -1,0 +1,37 @@
+"""``python -m tests.bench [--full] [NAME…]``: prints what each bench found, beside its targets."""
+
+import argparse
+import os
+import platform
+import sys
+from importlib import import_module
+
+from tests.bench import NAMES
+from tests.bench.table import Scale
+
+
+def main() -> int:
+    """Run the benches that were named, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of: {', '.join(NAMES)} (default: all)")
+    parser.add_argument("--full", action="store_const", const=Scale.FULL, default=Scale.SHORT, dest="scale",
+                        help="as many files, rows and rounds as the targets speak of")  # fmt: skip
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(NAMES):
+        parser.error(f"no bench is called {', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")
+    load = os.getloadavg()[0]
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load:.1f} at the start. "
+        "Ratios of one run count; absolute figures move with the machine."
+    )
+    missed = 0
+    for name in asked.names or NAMES:
+        for table in import_module(f"tests.bench.{NAMES[name]}").tables(asked.scale):
+            print(*table.lines(), sep="\n", flush=True)
+            missed += sum(not target.met for target in table.targets)
+    print(f"\n{missed} targets missed" if missed else "\nall targets met")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
