@@ -1,38 +1,71 @@
 """The messages of the three queues, as typed, frozen, versioned values."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.functional_validators import BeforeValidator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from schemas.options import Options
 from schemas.queues import Queue
 
 LARGEST_OBJECT = 5 * 1024**4  # AWS: S3, the largest object
+LONGEST_KEY = 1024  # AWS: S3, bytes of a key in UTF-8
+LONGEST_NAME = 256
+LARGEST_BUDGET = 1_000_000
 FILE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def _whole_or_text(value: object) -> object:
     """Accept what JSON calls an integer or a string; a boolean is neither."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("must be an integer or a string of 1 to 64 characters from A-Z a-z 0-9 . _ -")
-    if not FILE_ID.fullmatch(str(value)):
-        raise ValueError("may hold only A-Z a-z 0-9 . _ - and at most 64 characters")
+    fits = isinstance(value, int | str) and not isinstance(value, bool) and FILE_ID.fullmatch(str(value))
+    if not fits:
+        raise ValueError("must be an integer or a string of 1 to 64 of A-Z a-z 0-9 . _ -: give it such an id")
     return value
 
 
-def _decimal(value: object) -> object:
+def _version(value: object) -> object:
+    """Accept whole numbers only: Python takes True and 1.0 for 1."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("must be 1: write it as a whole number")
+    return value
+
+
+def _usd(value: object) -> object:
     """Read money given as a number through its shortest text, so that 0.1 stays 0.1."""
-    return str(value) if isinstance(value, float) else value
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return Decimal(str(value))
+    if not isinstance(value, str) or not AMOUNT.fullmatch(value):
+        raise ValueError('must be an amount in US dollars: write it as 25 or "25.00"')
+    return Decimal(value)
 
 
+def _key(value: str) -> str:
+    size = len(value.encode())
+    if size > LONGEST_KEY:
+        raise ValueError(f"has {size} bytes, over the limit of {LONGEST_KEY} of S3: name a key that exists")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds a line break or another character that cannot be printed: remove it")
+    return value
+
+
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 FileId = Annotated[int | str, BeforeValidator(_whole_or_text)]
-Usd = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, allow_inf_nan=False)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Usd = Annotated[Decimal, BeforeValidator(_usd), Field(ge=0, le=LARGEST_BUDGET, allow_inf_nan=False)]
+Key = Annotated[str, StringConstraints(min_length=1), AfterValidator(_key)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
+Bucket = Annotated[str, StringConstraints(min_length=3, max_length=63)]
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY + 70)]
+Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 BatchId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{20}$")]
 ChunkId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{20}-[0-9]{3,}$")]
 
@@ -47,7 +80,7 @@ class Message(Value):
     """A body on one of our queues; ``queue`` says which one it belongs to."""
 
     queue: ClassVar[Queue]
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], BeforeValidator(_version)] = 1
 
 
 class File(Value):
@@ -55,8 +88,8 @@ class File(Value):
 
     file_id: FileId
     s3_key: Key
-    bucket: str | None = None
-    size_bytes: Annotated[int, Field(ge=0, le=LARGEST_OBJECT)] | None = None
+    bucket: Bucket | None = None
+    size_bytes: Annotated[Whole, Field(ge=0, le=LARGEST_OBJECT)] | None = None
     local_path: Key | None = None
     context: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -64,16 +97,16 @@ class File(Value):
 class FilesFrom(Value):
     """Where to read the files of a large batch: a JSONL list in S3, or a prefix to list."""
 
-    list: str | None = None
+    list: Uri | None = None
     prefix: Key | None = None
-    suffixes: tuple[str, ...] = ()
+    suffixes: Annotated[tuple[Suffix, ...], FailFast(), Field(max_length=100)] = ()
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.list is None) == (self.prefix is None):
-            raise ValueError('give exactly one of "list" (s3://bucket/key.jsonl) and "prefix"')
+            raise ValueError('must hold one of "list" (s3://bucket/key.jsonl) and "prefix": give exactly one')
         if self.list is not None and self.suffixes:
-            raise ValueError('"suffixes" goes with "prefix" only')
+            raise ValueError('holds "suffixes", which go with "prefix" only: remove them')
         return self
 
 
@@ -84,37 +117,40 @@ class Terms(Message):
     type: Literal["submit_batch"] = "submit_batch"
     request_id: Name
     model: Name
-    bucket: str | None = None
-    analysis_types: tuple[Name, ...] = ("combined",)
+    bucket: Bucket | None = None
+    analysis_types: Annotated[tuple[Name, ...], FailFast(), Field(max_length=50)] = ("combined",)
     options: Options = Options()
-    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    priority: Annotated[Whole, Field(ge=-1000, le=1000)] = 0
     budget_usd: Usd | None = None
     metadata: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _distinct_types(self) -> Self:
         if not self.analysis_types:
-            raise ValueError('"analysis_types" is empty: leave it out for ["combined"]')
+            raise ValueError('Field "analysis_types" is empty: leave it out for ["combined"]')
         if len(set(self.analysis_types)) != len(self.analysis_types):
-            raise ValueError('"analysis_types" names a type twice')
+            raise ValueError('Field "analysis_types" names a type twice: remove one of them')
         return self
 
 
 class SubmitBatch(Terms):
     """A request to analyse files with one model; its ``request_id`` makes it idempotent."""
 
-    files: tuple[File, ...] = ()
+    files: Annotated[tuple[File, ...], FailFast()] = ()
     files_from: FilesFrom | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if bool(self.files) == (self.files_from is not None):
-            raise ValueError('give either "files" (at least one) or "files_from": nothing to do otherwise')
-        seen: set[str] = set()
-        for file in self.files:
-            if (text := str(file.file_id)) in seen:
-                raise ValueError(f'"files" names file_id {text!r} twice: file ids are unique as text')
-            seen.add(text)
+            found = "both are given" if self.files else "neither is given, or the list is empty"
+            raise ValueError(f'Fields "files" and "files_from": {found}. Give exactly one of them')
+        times = Counter(str(file.file_id) for file in self.files)
+        twice = next((file_id for file_id, count in times.items() if count > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f'Field "files" names file_id {twice!r} {times[twice]} times: ids are compared as text, '
+                "give each file its own"
+            )
         return self
 
     def terms(self) -> Terms:
@@ -147,7 +183,7 @@ class OfBatch(Message):
     @model_validator(mode="after")
     def _one_name(self) -> Self:
         if (self.batch_id is None) == (self.request_id is None):
-            raise ValueError('name the batch by exactly one of "batch_id" and "request_id"')
+            raise ValueError('Fields "batch_id" and "request_id": give exactly one of them to name the batch')
         return self
 
 
@@ -159,10 +195,15 @@ class CancelBatch(OfBatch):
 
 
 class RetryBatch(OfBatch):
-    """Send again every record of an ended batch that has no good result."""
+    """Send again every record of an ended batch that has no good result.
+
+    With ``revision``, the one the sender saw, the message may be delivered any number of times and as late
+    as it likes: what has been retried since is not retried again.
+    """
 
     queue: ClassVar[Queue] = Queue.SUBMIT
     type: Literal["retry_batch"] = "retry_batch"
+    revision: Annotated[Whole, Field(ge=1)] | None = None
 
 
 class IngestChunk(Message):
@@ -201,7 +242,7 @@ class CleanupBatch(OfBatch):
 
     queue: ClassVar[Queue] = Queue.CLEANUP
     type: Literal["cleanup_batch"] = "cleanup_batch"
-    dry_run: bool = False
+    dry_run: Flag = False
 
 
 class Sweep(Message):
@@ -209,5 +250,5 @@ class Sweep(Message):
 
     queue: ClassVar[Queue] = Queue.CLEANUP
     type: Literal["sweep"] = "sweep"
-    older_than_days: Annotated[int, Field(ge=0, le=3650)] = 7
-    dry_run: bool = False
+    older_than_days: Annotated[Whole, Field(ge=0, le=3650)] = 7
+    dry_run: Flag = False

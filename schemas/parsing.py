@@ -1,17 +1,15 @@
 """From the bytes of a message body to a typed message, or to a reason a person understands."""
 
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from schemas import messages as m
 from schemas.job_events import DETAIL_TYPE, JobStateChange
+from schemas.json_object import BadJson, read_object
 from schemas.queues import Queue
-
-DEEPEST = 50
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from schemas.wording import clip, place, short
 
 type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
     Queue.SUBMIT: {
@@ -34,67 +32,61 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
 }
 
 
+# What a person is told of a bad value, by the kind of pydantic's error; in braces stands its context.
+_WORDS: Mapping[str, str] = {
+    "string_type": "must be text: write it in quotes",
+    "string_too_short": "is shorter than {min_length} characters: fill it in, or leave it out",
+    "string_too_long": "is longer than {max_length} characters: shorten it",
+    "string_pattern_mismatch": "does not have the form {pattern}: correct it",
+    "int_type": "must be a whole number: write it without quotes",
+    "int_from_float": "must be a whole number: write it without a fraction",
+    "float_type": "must be a number: write it without quotes",
+    "bool_type": "must be true or false: write one of them, without quotes",
+    "literal_error": "must be {expected}: write it so",
+    "greater_than_equal": "is below the limit of {ge}: raise it",
+    "less_than_equal": "is over the limit of {le}: lower it",
+    "tuple_type": "must be a list: write it in [ ]",
+    "too_long": "has more than {max_length} entries: leave some out",
+    "mapping_type": "must be an object: write it in {{ }}",
+    "dict_type": "must be an object: write it in {{ }}",
+    "model_type": "must be an object: write it in {{ }}",
+}
+
+
 class UnreadableMessage(ValueError):
-    """A body that can never become a message; ``code`` is for machines, the text for people."""
+    """A body that can never become a message; ``code`` is for machines, the text for people.
+
+    ``request_id`` names the request it would have been, where that could be read.
+    """
 
     def __init__(self, code: str, message: str, request_id: str | None = None) -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = clip(message)
         self.request_id = request_id
+        super().__init__(self.message)
 
 
 def parse(queue: Queue, body: str) -> BaseModel:
     """Read one message body of a queue; raises UnreadableMessage."""
-    fields = _object(body)
+    try:
+        fields = read_object(body)
+    except BadJson as error:
+        raise UnreadableMessage(error.code, error.message, _request_id(queue, error.fields)) from None
     kind = _kind(queue, fields)
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        request_id = fields.get("request_id")
-        raise UnreadableMessage(
-            "invalid_message", explain(error), request_id if isinstance(request_id, str) else None
-        ) from None
+        raise UnreadableMessage("invalid_message", explain(error), _request_id(queue, fields)) from None
 
 
-def _object(body: str) -> dict[str, object]:
-    try:
-        value = json.loads(body)
-        place = _unstorable(value)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableMessage(
-            "invalid_json", f"The body is not JSON: {error}. Send one JSON object."
-        ) from None
-    if not isinstance(value, dict):
-        raise UnreadableMessage("invalid_json", "The body is JSON but no object. Send one JSON object.")
-    if place is not None:
-        raise UnreadableMessage(
-            "invalid_text", f'Field "{place}" holds a null byte or half a character: remove it.'
-        )
-    return value
-
-
-def _unstorable(value: object, place: str = "", depth: int = 0) -> str | None:
-    """Find text that neither a database nor Bedrock can take: NUL, or half of a surrogate pair.
-
-    Raises RecursionError for values nested deeper than any of ours.
-    """
-    if depth > DEEPEST:
-        raise RecursionError(f"more than {DEEPEST} levels deep")
-    if isinstance(value, str):
-        return (place or "body") if _UNSTORABLE.search(value) else None
-    if isinstance(value, dict):
-        inside = ((f"{place}.{key}".lstrip("."), each) for key, each in value.items())
-        keys = (_unstorable(key, place) for key in value)
-        return next((bad for bad in keys if bad), None) or _first_unstorable(inside, depth)
-    if isinstance(value, list):
-        return _first_unstorable(((f"{place}[{n}]", each) for n, each in enumerate(value)), depth)
-    return None
-
-
-def _first_unstorable(inside: Iterable[tuple[str, object]], depth: int) -> str | None:
-    found = (_unstorable(each, place, depth + 1) for place, each in inside)
-    return next((bad for bad in found if bad), None)
+def _request_id(queue: Queue, fields: Mapping[str, object]) -> str | None:
+    """Return whose request a body was meant to be, if it was one and its id can be told on."""
+    request_id = fields.get("request_id")
+    if queue is not Queue.SUBMIT or fields.get("type", "submit_batch") != "submit_batch":
+        return None
+    if not isinstance(request_id, str) or not request_id.isprintable():
+        return None
+    return request_id if 0 < len(request_id) <= m.LONGEST_NAME else None
 
 
 def _kind(queue: Queue, fields: Mapping[str, object]) -> type[BaseModel]:
@@ -103,40 +95,31 @@ def _kind(queue: Queue, fields: Mapping[str, object]) -> type[BaseModel]:
     known = type_names[queue]
     name = fields.get("type", "submit_batch" if queue is Queue.SUBMIT else None)
     if not isinstance(name, str) or name not in known:
-        expected = ", ".join(known)
-        raise UnreadableMessage(
-            "unknown_type", f'"type" is {name!r}: the {queue} queue understands {expected}.'
-        )
+        why = f'Field "type" is {short(name)}: the {queue} queue understands {", ".join(known)}. Write one.'
+        raise UnreadableMessage("unknown_type", why)
     return known[name]
 
 
 def explain(error: ValidationError, limit: int = 5) -> str:
-    """Say in one line what is wrong with which field, and what was found there."""
+    """Say in one line what is wrong with which field, what was found there, and what to do."""
     problems = [_problem(detail) for detail in error.errors(include_url=False)[:limit]]
     more = error.error_count() - len(problems)
-    return " ".join(problems) + (f" And {more} more." if more > 0 else "")
+    return clip(" ".join(problems) + (f" And {more} more." if more > 0 else ""))
 
 
-def _problem(detail: Mapping[str, object] | object) -> str:
-    assert isinstance(detail, Mapping)  # noqa: S101  (pydantic's ErrorDetails is a TypedDict)
-    place = _place(detail["loc"])
+def _problem(detail: Any) -> str:
+    where = place(detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f'Unknown field "{place}": remove it or correct its name.'
+        return f'Unknown field "{where}": remove it or correct its name.'
     if detail["type"] == "missing":
-        return f'Field "{place}" is missing: add it.'
-    text = str(detail["msg"]).removeprefix("Value error, ")
-    if not place:
-        return f"{text}."
-    return f'Field "{place}": {text} (found {_short(detail["input"])}).'
+        return f'Field "{where}" is missing: add it.'
+    text = _text(detail)
+    return f'Field "{where}" {text} (found {short(detail["input"])}).' if where else f"{text}."
 
 
-def _place(location: object) -> str:
-    path = ""
-    for step in location if isinstance(location, tuple) else ():
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-    return path
-
-
-def _short(value: object, length: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _text(detail: Any) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] == "value_error":
+        return str(context["error"])
+    known = _WORDS.get(detail["type"])
+    return known.format(**context) if known else f"cannot be taken: {detail['msg']}; correct it"

@@ -11,7 +11,8 @@ from math import ceil, isfinite
 
 from consumers.core.tokens import media_tokens, text_tokens
 from schemas.options import Options
-from schemas.shapes.analysis import Analysis, context_json
+from schemas.shapes.analysis import Analysis
+from schemas.shapes.prompt import context_json
 
 JOB_DURATION = timedelta(minutes=20)
 """A job of 150 videos: 15 to 20 minutes were seen, now and then hours."""

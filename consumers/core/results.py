@@ -13,7 +13,7 @@ import msgspec
 from consumers.core import layout
 from consumers.core.answers import parse_answer, without_fence
 from schemas.outcomes import Outcome
-from schemas.shapes.analysis import Analysis, Reading
+from schemas.shapes.analysis import Analysis, Reading, RuleFailed
 from schemas.shapes.compiler import reader_of
 from schemas.shapes.fields import MAIN
 from schemas.shapes.notes import Notes
@@ -113,6 +113,13 @@ def judge(line: OutputLine, analysis: Analysis) -> Judged:
         return _failed(line, Outcome.FILTERED, "CONTENT_FILTERED", "The model's answer was withheld.")
     if line.stop_reason != CUT and not line.text.strip():
         return _failed(line, Outcome.FILTERED, "EMPTY_ANSWER", "The model gave no text.")
+    try:
+        return _judge_text(line, analysis)
+    except RuleFailed as error:
+        return _failed(line, Outcome.UNPARSABLE, "RULE_FAILED", str(error))
+
+
+def _judge_text(line: OutputLine, analysis: Analysis) -> Judged:
     reading, repaired = _read(line.text, analysis)
     if line.stop_reason == CUT:
         return _truncated(line, reading)

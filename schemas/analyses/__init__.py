@@ -1,10 +1,13 @@
-"""The analysis types, one file each; a new type is one new file with its `ANALYSES` in this folder."""
+"""The analysis types, one file each; a new type is one new file with its `ANALYSES` in this folder.
+
+A file whose name begins with `_` is no analysis.
+"""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
-from schemas.shapes.analysis import Analysis
+from schemas.shapes import Analysis
 
 
 class Registry:
@@ -32,7 +35,8 @@ class Registry:
 
 def _declared() -> Iterator[Analysis]:
     for module in iter_modules(__path__):
-        yield from import_module(f"{__name__}.{module.name}").ANALYSES
+        if not module.name.startswith("_"):
+            yield from import_module(f"{__name__}.{module.name}").ANALYSES
 
 
 REGISTRY = Registry(_declared())

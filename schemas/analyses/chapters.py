@@ -2,10 +2,7 @@
 
 from typing import Annotated
 
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import Count, Shape, Time, says
+from schemas.shapes import Analysis, Count, Inference, Kind, Shape, Time, says
 
 
 class Chapter(Shape):

@@ -8,9 +8,8 @@ from schemas.analyses import (
     summary,
     waterfall_classification,
 )
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis, compose
+from schemas.shapes import Analysis, Inference, Kind
+from schemas.shapes.analysis import compose
 
 VIDEO = (summary, chapters, elements, waterfall_classification, search_metadata)
 IMAGE = (description, elements, waterfall_classification, search_metadata)

@@ -2,10 +2,7 @@
 
 from typing import Annotated
 
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import MAIN, Shape, says
+from schemas.shapes import MAIN, Analysis, Inference, Kind, Shape, says
 
 
 class Overview(Shape):

@@ -2,10 +2,7 @@
 
 from typing import Annotated
 
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import MAIN, Count, Level, Percentage, Shape, TimeRange, says
+from schemas.shapes import MAIN, Analysis, Count, Inference, Kind, Level, Percentage, Shape, TimeRange, says
 
 
 class Equipment(Shape):

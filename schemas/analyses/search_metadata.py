@@ -5,11 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from schemas.analyses.waterfall_classification import ContentType, SkillLevel
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import MAIN, Certainty, Day, Shape, says
-from schemas.shapes.notes import Notes
+from schemas.shapes import MAIN, Analysis, Certainty, Day, Inference, Kind, Notes, Shape, says
 
 OtherDates = Annotated[dict[str, Any], says("what happened: another date, YYYY-MM-DD")]
 DateSource = Literal["path", "filename", "transcript", "visual", "unknown"]

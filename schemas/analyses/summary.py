@@ -2,12 +2,8 @@
 
 from typing import Annotated
 
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.options import Options, SummaryDepth
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import MAIN, Shape, says
-from schemas.shapes.notes import Notes
+from schemas.options import SummaryDepth
+from schemas.shapes import MAIN, Analysis, Inference, Kind, Notes, Options, Shape, says
 
 WORDS = {"brief": "at most 50 words", "standard": "about 150 words", "detailed": "about 400 words"}
 

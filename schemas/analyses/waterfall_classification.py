@@ -4,11 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from schemas.inference import Inference
-from schemas.kinds import Kind
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.fields import Ratio, Shape, says
-from schemas.shapes.notes import Notes
+from schemas.shapes import Analysis, Inference, Kind, Notes, Ratio, Shape, says
 
 Family = Literal["Custom Natural Stone", "Custom Formal", "Genesis Natural", "Genesis Formal", "Unknown"]
 Tier = Literal["Classic (Small)", "Deluxe (Medium)", "Ultimate (Large)", "Unknown"]

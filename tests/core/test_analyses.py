@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from schemas.analyses import REGISTRY, Registry
 from schemas.kinds import Kind
 from schemas.options import Options
-from schemas.shapes.analysis import CONTEXT_BEGIN, CONTEXT_END, Analysis
+from schemas.shapes.analysis import Analysis
+from schemas.shapes.prompt import CONTEXT_BEGIN, CONTEXT_END
 from tests.core.answers import json_values, unhurried
 
 PARTS = ("elements", "waterfall_classification", "search_metadata")
