@@ -24,10 +24,7 @@ def send(file: TextIO, wait: bool) -> None:
     from daemon.cli.waiting import wait_for_end
     from schemas.messages import SubmitBatch
 
-    try:
-        message = read(file.read())
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file.name} is not UTF-8 text: {error.reason}.") from error
+    message = read_file(file)
     with open_access() as access:
         if isinstance(message, SubmitBatch):
             _check(message, access)
@@ -38,6 +35,14 @@ def send(file: TextIO, wait: bool) -> None:
             click.echo(message.request_id)
             if wait:
                 wait_for_end(message.request_id, access)
+
+
+def read_file(file: TextIO) -> "Message":
+    """Read a message from a file as the consumer would; what it would refuse ends the verb."""
+    try:
+        return read(file.read())
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is not UTF-8 text: {error.reason}.") from error
 
 
 def read(text: str) -> "Message":

@@ -79,7 +79,7 @@ def test_the_example_of_the_contract_is_understood() -> None:
         ({"files": [{**FILE, "colour": 1}]}, ['"files[0].colour"']),
         ({"files": [{"s3_key": "a.mov"}]}, ['"files[0].file_id" is missing']),
         ({"files": []}, ["files"]),
-        ({"files": [FILE, {**FILE, "file_id": "22153"}]}, ["22153", "twice"]),
+        ({"files": [FILE, {**FILE, "file_id": "22153"}]}, ["22153", "2 times"]),
         ({"files": [{**FILE, "file_id": True}]}, ["files[0].file_id", "integer or a string"]),
         ({"files": [{**FILE, "file_id": "a/b"}]}, ["files[0].file_id", "a/b"]),
         ({"files_from": {"prefix": "p/"}}, ["files_from"]),
