@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-FILE_DECISIONS = ("planned", "refused")
+FILE_DECISIONS = ("planned", "reused", "refused")
 COPY_OUTCOMES = ("copied", "present", "refused")
 RECONCILE_ACTIONS = (
     "claim_without_job",

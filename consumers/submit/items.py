@@ -6,10 +6,13 @@ from schemas.analyses import Registry
 from schemas.models import Model
 
 
-def item(batch: Batch, file: NewFile, model: Model, analyses: Registry) -> Item:
-    """Return a file with the records its analysis types need."""
-    tokens = {name: first_max_tokens(batch, name, file.kind, model, analyses) for name in file.analysis_types}
+def item(batch: Batch, file: NewFile, model: Model, analyses: Registry) -> Item | None:
+    """Return a file with the records that are to be bought for it, or None where all is reused."""
+    needed = [name for name in file.analysis_types if name not in file.reused]
+    tokens = {name: first_max_tokens(batch, name, file.kind, model, analyses) for name in needed}
     records = tuple(NewRecord(file.position, name, 1, most) for name, most in tokens.items())
+    if not records:
+        return None
     return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, file.tokens)
 
 

@@ -1,40 +1,62 @@
-"""Which files of a page can be analysed, and why the others cannot."""
+"""Which files can be analysed, and why the others cannot."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from consumers.core import layout
 from consumers.core.faults import Denied, Missing, Rejected
+from consumers.core.forecast import file_tokens
 from consumers.core.media import format_refusal, media_of
 from consumers.core.objects import ObjectInfo
+from consumers.core.originals import FileLimit, Unfit, file_limit, unfit, unfit_size
 from consumers.core.rows import Batch, NewFile
 from consumers.core.world import World
+from consumers.submit.measuring import Measure, Place, measure
+from consumers.submit.sources import Found
 from schemas.kinds import Kind
-from schemas.messages import File
 
-ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+Known = Callable[[Sequence[str]], AbstractSet[str]]
+"""Tells which of some ids the plan holds already."""
+NEVER_FILES = frozenset({"invalid_line", "duplicate_id"})
+"""Refusals of what a list says, not of a file: looking again does not help."""
 
 
-def judge_files(batch: Batch, files: Sequence[File], first: int, world: World) -> list[NewFile]:
+def judge_files(
+    batch: Batch, found: Sequence[Found], first: int, known: Known, world: World
+) -> list[NewFile]:
     """Measure the files of a page in S3 and mark those REFUSED that cannot be analysed.
 
-    Raises PassingFault when S3 could not be asked: the page is read again then.
+    They get the positions from ``first`` on. A size the sender gave is believed where nothing is to be
+    reused: the copy will tell whether the object is there. Raises PassingFault when S3 could not be asked:
+    the page is read again then.
     """
-    judged = [_at_sight(batch, file, first + n, world) for n, file in enumerate(files)]
-    judged = list(_told_apart(batch, judged, world))
-    accepted = [file for file in judged if not file.code]
-    measured = world.objects.heads([(file.bucket, file.s3_key) for file in accepted])
-    sizes = {
-        file.position: _measured(file, info, world) for file, info in zip(accepted, measured, strict=True)
+    limit = _limit(batch, world)
+    named = _named([_new_file(batch, each, first + n) for n, each in enumerate(found)], found, known)
+    judged = [_at_sight(batch, file, world) for file in named]
+    told = {
+        (file.bucket, file.s3_key): each.info for file, each in zip(judged, found, strict=True) if each.info
     }
-    return [sizes.get(file.position, file) for file in judged]
+    asked = [file for file in judged if not file.code and not _is_believed(batch, file, limit)]
+    return _weighed(judged, _measured(asked, told, limit, world))
 
 
-def _at_sight(batch: Batch, file: File, position: int, world: World) -> NewFile:
-    """Judge what can be told without asking S3."""
+def judge_again(batch: Batch, files: Sequence[NewFile], world: World) -> list[NewFile]:
+    """Look again at REFUSED files: those that have no code now can be analysed."""
+    hopeful = [replace(file, code="", reason="") if file.code not in NEVER_FILES else file for file in files]
+    judged = [_at_sight(batch, file, world) for file in hopeful]
+    asked = [file for file in judged if not file.code]
+    return _weighed(judged, _measured(asked, {}, _limit(batch, world), world))
+
+
+def _limit(batch: Batch, world: World) -> FileLimit:
+    return file_limit(world.policy, world.models.find(batch.model))
+
+
+def _new_file(batch: Batch, found: Found, position: int) -> NewFile:
+    file = found.file
     media = media_of(file.s3_key)
-    kind = media.kind if media else Kind.VIDEO
-    types = tuple(t for t in batch.terms.analysis_types if world.analyses.find(t, kind) is not None)
     new = NewFile(
         position=position,
         file_id=str(file.file_id),
@@ -43,62 +65,119 @@ def _at_sight(batch: Batch, file: File, position: int, world: World) -> NewFile:
         s3_key=file.s3_key,
         size_bytes=file.size_bytes or 0,
         etag="",
-        kind=kind,
+        kind=media.kind if media else Kind.VIDEO,
         local_path=file.local_path,
         context=file.context,
-        analysis_types=types,
+        analysis_types=(),
     )
-    if new.bucket not in world.policy.allowed_buckets:
-        return _refused(new, "forbidden_bucket", f"bucket {new.bucket!r} is not on the allow-list")
-    if layout.is_ours(file.s3_key):
-        return _refused(new, "own_folder", "the key lies in a folder of novabatch: originals lie elsewhere")
-    if media is None:
-        return _refused(new, "format", format_refusal(file.s3_key))
-    if not types:
-        asked = ", ".join(batch.terms.analysis_types)
-        return _refused(
-            new, "type_not_for_kind", f"none of the types asked for ({asked}) exists for a {kind}"
-        )
-    return new
+    return _apart(_refused(new, "invalid_line", found.problem)) if found.problem else new
 
 
-def _told_apart(batch: Batch, files: Sequence[NewFile], world: World) -> Iterator[NewFile]:
-    """Refuse a file whose id the plan holds already; ``~`` stands in no id of a sender."""
-    seen = set(world.store.planned_ids(batch.batch_id, [file.file_id for file in files]))
-    for found in files:
-        file = found
-        if file.file_id in seen:
-            why = f"file_id {file.echo!r} stands twice in the list: file ids are unique"
-            file = _refused(replace(file, file_id=f"{file.file_id}~{file.position}"), "duplicate_id", why)
-        seen.add(file.file_id)
-        yield file
+def _named(files: Sequence[NewFile], found: Sequence[Found], known: Known) -> Iterator[NewFile]:
+    """Give each file an id of its own; where a sender's stands twice, the second file is REFUSED."""
+    often = Counter(file.file_id for file in files)
+    seen = set(known([*often]))
+    pairs = list(zip(files, found, strict=True))
+    spare = {
+        file.position: layout.hashed_file_id(file.s3_key)
+        for file, each in pairs
+        if each.read_from_key and (often[file.file_id] > 1 or file.file_id in seen)
+    }
+    seen |= known([*spare.values()]) if spare else set()
+    for file in files:
+        own = spare.get(file.position)
+        yield _first_of(file if own is None else replace(file, file_id=own, echo=own), seen)
 
 
-def _measured(file: NewFile, info: ObjectInfo | Exception, world: World) -> NewFile:
-    """Judge what S3 told of a file."""
-    if isinstance(info, Exception):
-        return _not_measured(file, info)
-    file = replace(file, size_bytes=info.bytes, etag=info.etag)
-    if info.storage_class in ARCHIVED:
-        return _refused(file, "archived", f"the object is in {info.storage_class}: restore it, then retry")
-    if info.bytes == 0:
-        return _refused(file, "empty", "the object holds no bytes")
-    limit = min(world.policy.max_file_bytes, world.policy.max_chunk_bytes)
-    if info.bytes > limit:
-        return _refused(file, "too_large", f"{info.bytes} bytes are over the limit of {limit} bytes a file")
+def _first_of(file: NewFile, seen: set[str]) -> NewFile:
+    if file.file_id in seen:
+        why = f"file_id {file.echo!r} stands twice in the list: file ids are unique"
+        return _apart(_refused(file, "duplicate_id", why))
+    seen.add(file.file_id)
     return file
 
 
-def _not_measured(file: NewFile, fault: Exception) -> NewFile:
+def _apart(file: NewFile) -> NewFile:
+    """Tell a file from its namesake: ``~`` stands in no id of a sender."""
+    return replace(file, file_id=f"{file.file_id}~{file.position}")
+
+
+def _at_sight(batch: Batch, file: NewFile, world: World) -> NewFile:
+    """Judge what can be told without asking S3."""
+    if file.code:
+        return file
+    if file.bucket not in world.policy.allowed_buckets:
+        return _refused(file, "forbidden_bucket", f"bucket {file.bucket!r} is not on the allow-list")
+    if layout.is_ours(file.s3_key):
+        return _refused(file, "own_folder", "the key lies in a folder of novabatch: originals lie elsewhere")
+    if media_of(file.s3_key) is None:
+        return _refused(file, "format", format_refusal(file.s3_key))
+    asked = batch.terms.analysis_types
+    types = tuple(name for name in asked if world.analyses.find(name, file.kind) is not None)
+    if not types:
+        why = f"none of the types asked for ({', '.join(asked)}) exists for a {file.kind}"
+        return _refused(file, "type_not_for_kind", why)
+    return replace(file, analysis_types=types)
+
+
+def _is_believed(batch: Batch, file: NewFile, limit: FileLimit) -> bool:
+    """Tell whether a file needs no ETag and has a size that passes."""
+    return batch.terms.options.reuse == "never" and unfit_size(file.size_bytes, limit) is None
+
+
+def _measured(
+    files: Sequence[NewFile], told: Mapping[Place, ObjectInfo], limit: FileLimit, world: World
+) -> dict[int, NewFile]:
+    """Judge files by what S3 tells of them; by their positions."""
+    answers = measure([(file.bucket, file.s3_key) for file in files], told, world)
+    return {file.position: _judged(file, answers[file.bucket, file.s3_key], limit, world) for file in files}
+
+
+def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> NewFile:
     """Refuse a file of which S3 says something that stays; any other fault is raised."""
-    match fault:
+    match told:
         case Missing():
-            return _refused(file, "not_found", f"s3://{file.bucket}/{file.s3_key} does not exist")
+            return _local(file, limit, world)
         case Denied():
-            return _refused(file, "access_denied", fault.message)
+            return _refused(file, "access_denied", told.message)
         case Rejected():
-            return _refused(file, "not_readable", fault.message)
-    raise fault
+            return _refused(file, "not_readable", told.message)
+        case Exception():
+            raise told
+    file = replace(file, size_bytes=told.bytes, etag=told.etag)
+    return _checked(file, unfit(told, file.bucket, limit))
+
+
+def _local(file: NewFile, limit: FileLimit, world: World) -> NewFile:
+    """Judge a file whose object is missing by the copy of it that the sender still has."""
+    gone = f"{layout.s3_uri(file.bucket, file.s3_key)} does not exist"
+    if file.local_path is None:
+        return _refused(file, "not_found", gone)
+    try:
+        size = world.local.size(file.local_path)
+    except Missing:
+        why = f"there is no file at local_path {file.local_path!r} below NOVABATCH_MEDIA_ROOTS"
+        return _refused(file, "not_found", f"{gone}, and {why}")
+    except Rejected as fault:
+        why = f"{fault.message} (NOVABATCH_MEDIA_ROOTS names the folders local_path may lie in)"
+        return _refused(file, "local_path_not_allowed", f"{gone}, and {why}")
+    return _checked(replace(file, size_bytes=size), unfit_size(size, limit))
+
+
+def _weighed(files: Sequence[NewFile], measured: Mapping[int, NewFile]) -> list[NewFile]:
+    """Return files as they were measured, each with the tokens the model will read of it."""
+    return [_with_tokens(measured.get(file.position, file)) for file in files]
+
+
+def _with_tokens(file: NewFile) -> NewFile:
+    if file.code:
+        return file
+    tokens, _ = file_tokens(file.kind, file.context, file.size_bytes)
+    return replace(file, tokens=tokens)
+
+
+def _checked(file: NewFile, problem: Unfit | None) -> NewFile:
+    return file if problem is None else _refused(file, problem.code, problem.reason)
 
 
 def _refused(file: NewFile, code: str, reason: str) -> NewFile:

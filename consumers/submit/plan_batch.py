@@ -1,23 +1,25 @@
 """plan_batch: read the files of a batch, judge them, cut them into chunks; in steps that survive a crash."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from consumers.attempts import attempt
 from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
-from consumers.core.cutting import Cutter, limits
-from consumers.core.faults import Changed, Missing, Rejected
+from consumers.core.cutting import Cutter, Item, limits
+from consumers.core.faults import Missing, Rejected
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Batch, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.submit.finishing import after_plan, finish_plan
 from consumers.submit.items import item
-from consumers.submit.judging import judge_files
-from consumers.submit.sources import next_page
-from schemas.facts import Fact, FilesDecided
+from consumers.submit.reading import read_files
+from schemas.facts import Fact
 from schemas.messages import PlanBatch
+from schemas.models import Model
 
-STEPS_A_MESSAGE = 10
+STEPS_A_MESSAGE = 100
 WINDOW = 3000
 
 
@@ -36,13 +38,25 @@ def plan_batch(message: PlanBatch, world: World) -> Outcome:
 
 def _steps(message: PlanBatch, held: Held, world: World) -> Outcome:
     facts: list[Fact] = []
-    for _ in range(STEPS_A_MESSAGE):
-        batch = _batch(message.batch_id, world)
-        if batch.state is not BatchState.PLANNING:
-            return done(facts, after_plan(batch, world))
-        facts += _step(batch, held, world)
-        world.checkpoint()
-    return done(facts, [message])
+    with closing(_plan(message.batch_id, held, world)) as steps:
+        for told in islice(steps, STEPS_A_MESSAGE):
+            facts += told
+            world.checkpoint()
+    batch = _batch(message.batch_id, world)
+    planning = batch.state is BatchState.PLANNING
+    return done(facts, [message] if planning else after_plan(batch, world))
+
+
+def _plan(batch_id: str, held: Held, world: World) -> Generator[list[Fact], None, None]:
+    """Go on with a plan from where it stands until it is complete; what it yields of is stored."""
+    batch = _batch(batch_id, world)
+    if _phase(batch) == "read":
+        for told in read_files(batch, held, world):
+            yield told
+            if _batch(batch_id, world).cancelled:
+                break
+    while (batch := _batch(batch_id, world)).state is BatchState.PLANNING:
+        yield _cut(batch, held, world) if _phase(batch) == "cut" else finish_plan(batch, held, world)
 
 
 def _batch(batch_id: str, world: World) -> Batch:
@@ -52,39 +66,8 @@ def _batch(batch_id: str, world: World) -> Batch:
     return batch
 
 
-def _step(batch: Batch, held: Held, world: World) -> list[Fact]:
-    phase = batch.cursor.get("phase", "read")
-    if batch.cancelled:
-        phase = "finish"
-    if phase == "read":
-        return _read(batch, held, world)
-    if phase == "cut":
-        return _cut(batch, held, world)
-    return finish_plan(batch, held, world)
-
-
-def _read(batch: Batch, held: Held, world: World) -> list[Fact]:
-    first = int(batch.cursor.get("next", 0))
-    try:
-        page = next_page(batch, batch.cursor.get("at", {}), world)
-    except (Missing, Changed, Rejected) as fault:
-        return _give_up(batch, held, f"the files could not be read: {fault.message}", world)
-    files = judge_files(batch, page.files, first, world)
-    following = first + len(files)
-    cursor: Mapping[str, Any] = {"phase": "read", "next": following, "at": page.at}
-    if page.at is None:
-        cursor = {"phase": "cut", "first": 0, "index": 0}
-    world.store.plan_files(held, files, cursor)
-    refused = sum(1 for file in files if file.code)
-    decided = (("planned", len(files) - refused), ("refused", refused))
-    return [FilesDecided(batch.batch_id, outcome, count) for outcome, count in decided if count]
-
-
-def _give_up(batch: Batch, held: Held, why: str, world: World) -> list[Fact]:
-    """End the plan with what it holds; the batch will say why."""
-    world.store.plan_files(held, (), {"phase": "finish", "reason": why})
-    world.store.find("plan_failed", batch.batch_id, why, world.now)
-    return []
+def _phase(batch: Batch) -> str:
+    return "finish" if batch.cancelled else str(batch.cursor.get("phase", "read"))
 
 
 def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
@@ -93,15 +76,27 @@ def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
         raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
     bounds = limits(world.policy, model)
     window = max(WINDOW, (LOOKAHEAD_CHUNKS + 2) * bounds.max_files)
-    first, index = int(batch.cursor["first"]), int(batch.cursor["index"])
-    files = world.store.uncut_files(batch.batch_id, first, window)
-    items = [item(batch, file, model, world.analyses) for file in files]
-    complete = len(files) < window
-    ahead = cut_ahead([each.piece() for each in items], bounds, complete)
+    items, behind = _window(batch, window, model, world)
+    ahead = cut_ahead([each.piece() for each in items], bounds, behind is None)
+    index = int(batch.cursor["index"])
     cutter = Cutter(batch, model, world.analyses, world.now.date())
     new = cutter.chunks(items, ahead.cuts, index, round=0, since=batch.created_at)
     cursor: Mapping[str, Any] = {"phase": "finish"}
-    if not complete:
-        cursor = {"phase": "cut", "first": items[ahead.kept_from].position, "index": index + len(new)}
+    if behind is not None:
+        following = items[ahead.kept_from].position
+        cursor = {"phase": "cut", "first": following, "index": index + len(new)}
     world.store.plan_chunks(held, new, cursor)
     return []
+
+
+def _window(batch: Batch, size: int, model: Model, world: World) -> tuple[list[Item], int | None]:
+    """Gather at least ``size`` files with something to buy; the position behind them, None at the end."""
+    items: list[Item] = []
+    first: int | None = int(batch.cursor["first"])
+    while first is not None and len(items) < size:
+        files = world.store.uncut_files(batch.batch_id, first, size)
+        found = (item(batch, file, model, world.analyses) for file in files)
+        items += [each for each in found if each is not None]
+        first = files[-1].position + 1 if len(files) == size else None
+        world.checkpoint()
+    return items, first

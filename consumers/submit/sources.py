@@ -1,87 +1,135 @@
 """Where the files of a batch are read from, page by page, with a cursor that survives a crash."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from consumers.core import layout
 from consumers.core.faults import Rejected
-from consumers.core.rows import Batch
-from consumers.core.world import World
-from schemas.messages import File, SubmitBatch
-from schemas.parsing import explain
+from consumers.core.objects import ObjectInfo, Objects
+from consumers.submit.listed_lines import read_line
+from schemas.messages import File, FilesFrom, SubmitBatch
 
 PAGE = 1000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Place = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file as its source names it.
+
+    ``info`` is what a listing tells of the object. An id ``read_from_key`` gives way where another file has
+    it. ``problem`` says why a line of a list is no file; ``file`` then names the line and nothing else.
+    """
+
+    file: File
+    info: ObjectInfo | None = None
+    read_from_key: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Files read from a source; ``at`` is where the next page begins, None after the last."""
+    """Files read from a source, behind the ``first`` ones before them.
 
-    files: tuple[File, ...]
-    at: Mapping[str, Any] | None
+    ``at`` is where the next page begins, None after the last.
+    """
+
+    first: int
+    files: tuple[Found, ...]
+    at: Place | None
 
 
-def next_page(batch: Batch, at: Mapping[str, Any], world: World) -> Page:
-    """Read the next page of the batch's source. Raises Changed if a list was replaced meanwhile."""
-    request = SubmitBatch.model_validate_json(world.store.request_of(batch.batch_id))
+def pages(request: SubmitBatch, bucket: str, at: Place, first: int, objects: Objects) -> Iterator[Page]:
+    """Read a request's files from a place on, in one go; the last page may be empty.
+
+    ``at`` and ``first`` are those of the page before. Raises Changed if a list was replaced meanwhile,
+    Rejected if a source holds nothing, or a list nothing that is a file.
+    """
+    entries = _entries(request, bucket, at, objects)
+    while True:
+        some = list(islice(entries, PAGE))
+        files = tuple(found for found, _ in some if found)
+        last = len(some) < PAGE
+        if first == 0:
+            _check_beginning(request.files_from, bucket, files, last=last)
+        yield Page(first, files, None if last else some[-1][1])
+        if last:
+            return
+        first += len(files)
+
+
+def _check_beginning(source: FilesFrom | None, bucket: str, files: tuple[Found, ...], *, last: bool) -> None:
+    if source is None:
+        return
+    if not files and last:
+        raise Rejected(_nothing_in(source, bucket), "empty_source")
+    if files and all(found.problem for found in files):
+        why = f"{source.list} is no list of files: of its first {len(files)} lines none is a file object"
+        raise Rejected(f"{why}; {files[0].problem}", "invalid_list")
+
+
+def _nothing_in(source: FilesFrom, bucket: str) -> str:
+    if source.list is not None:
+        return f"{source.list} names no file: write one file object a line"
+    endings = f" that ends in {', '.join(source.suffixes)}" if source.suffixes else ""
+    return f"no object{endings} lies under {layout.s3_uri(bucket, str(source.prefix))}"
+
+
+def _entries(
+    request: SubmitBatch, bucket: str, at: Place, objects: Objects
+) -> Iterator[tuple[Found | None, Place]]:
+    """Yield what a source holds, None for what names no file, each with the place behind it."""
     source = request.files_from
     if source is None:
         return _of_message(request.files, int(at.get("index", 0)))
     if source.list is not None:
-        return _of_list(source.list, at, world)
-    after = str(at.get("after", ""))
-    return _of_prefix(batch.batch_id, str(source.prefix), source.suffixes, batch.bucket, after, world)
+        return _of_list(source.list, at, objects)
+    return _of_prefix(source, bucket, str(at.get("after", "")), objects)
 
 
-def _of_message(files: tuple[File, ...], index: int) -> Page:
-    rest = index + PAGE < len(files)
-    return Page(files[index : index + PAGE], {"index": index + PAGE} if rest else None)
+def _of_message(files: tuple[File, ...], index: int) -> Iterator[tuple[Found, Place]]:
+    for number, file in enumerate(files[index:], index + 1):
+        yield Found(file), {"index": number}
 
 
-def _of_list(uri: str, at: Mapping[str, Any], world: World) -> Page:
+def _of_list(uri: str, at: Place, objects: Objects) -> Iterator[tuple[Found | None, Place]]:
     bucket, key = layout.parse_s3_uri(uri)
-    etag = at.get("etag") or _etag(bucket, key, world)
-    start = int(at.get("offset", 0))
-    lines = list(islice(world.objects.lines(key, bucket, start, etag), PAGE))
-    files = tuple(_read_line(uri, line) for _, line in lines if line.strip())
-    return Page(files, {"offset": lines[-1][0], "etag": etag} if len(lines) == PAGE else None)
+    etag = at.get("etag") or _etag(bucket, key, objects)
+    lines = objects.lines(key, bucket, int(at.get("offset", 0)), etag)
+    for number, (offset, line) in enumerate(lines, int(at.get("line", 0)) + 1):
+        content = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip()
+        place = {"offset": offset, "line": number, "etag": etag}
+        yield _of_line(content, number) if content else None, place
 
 
-def _etag(bucket: str, key: str, world: World) -> str:
-    (info,) = world.objects.heads([(bucket, key)])
+def _etag(bucket: str, key: str, objects: Objects) -> str:
+    (info,) = objects.heads([(bucket, key)])
     if isinstance(info, Exception):
         raise info
     return info.etag
 
 
-def _read_line(uri: str, line: bytes) -> File:
-    try:
-        return File.model_validate_json(line)
-    except ValidationError as error:
-        raise Rejected(f"{uri} holds a line that is no file: {explain(error)}", "invalid_list") from None
+def _of_line(content: bytes, number: int) -> Found:
+    read = read_line(content)
+    if isinstance(read, File):
+        return Found(read)
+    nameless = File.model_construct(file_id=f"line-{number}", s3_key="")
+    return Found(nameless, problem=f"line {number} is no file object: {read}")
 
 
 def _of_prefix(
-    batch_id: str, prefix: str, suffixes: tuple[str, ...], bucket: str, after: str, world: World
-) -> Page:
-    found = list(islice(world.objects.list(prefix, bucket, after), PAGE))
-    keys = [info.key for info in found if not info.key.endswith("/") and _wanted(info.key, suffixes)]
-    files = tuple(File(file_id=file_id, s3_key=key) for key, file_id in _named(batch_id, keys, world))
-    return Page(files, {"after": found[-1].key} if len(found) == PAGE else None)
+    source: FilesFrom, bucket: str, after: str, objects: Objects
+) -> Iterator[tuple[Found | None, Place]]:
+    endings = tuple(suffix.lower() for suffix in source.suffixes)
+    for info in objects.list(str(source.prefix), bucket, after):
+        wanted = not info.key.endswith("/") and (not endings or info.key.lower().endswith(endings))
+        yield _of_listing(info) if wanted else None, {"after": info.key}
 
 
-def _wanted(key: str, suffixes: tuple[str, ...]) -> bool:
-    return not suffixes or key.lower().endswith(tuple(suffix.lower() for suffix in suffixes))
-
-
-def _named(batch_id: str, keys: list[str], world: World) -> Iterator[tuple[str, str]]:
-    """Name each file by the number in its key where that is unique so far, else by the key's hash."""
-    ids = [layout.file_id_of(key) for key in keys]
-    often = Counter([*ids, *world.store.planned_ids(batch_id, ids)])
-    for key, file_id in zip(keys, ids, strict=True):
-        yield key, file_id if often[file_id] == 1 else layout.hashed_file_id(key)
+def _of_listing(info: ObjectInfo) -> Found:
+    file = File(file_id=layout.file_id_of(info.key), s3_key=info.key)
+    return Found(file, info, read_from_key=True)

@@ -10,7 +10,7 @@ from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Held, Measured, NewChunk, Refusal
 from daemon.adapters.store import SqlStore
-from daemon.adapters.store.plans import source
+from daemon.adapters.store.reuse import source
 from daemon.adapters.tables import files
 from schemas.outcomes import Outcome
 from tests.contracts.planting import (

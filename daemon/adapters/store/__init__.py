@@ -11,6 +11,7 @@ from daemon.adapters.store.leases import Leases
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
 from daemon.adapters.store.results import Results
+from daemon.adapters.store.reuse import Reuse
 from daemon.adapters.store.rounds import Rounds
 from daemon.adapters.store.schema import migrate, schema_is_current
 from daemon.adapters.store.slots import Slots
@@ -21,7 +22,9 @@ from daemon.adapters.store.watch import Watch
 __all__ = ["SqlStore", "make_engine", "migrate", "schema_is_current"]
 
 
-class SqlStore(Leases, Batches, Plans, Rounds, Chunks, Splits, Slots, Jobs, Records, Results, Sums, Watch):
+class SqlStore(
+    Leases, Batches, Plans, Rounds, Chunks, Splits, Slots, Jobs, Records, Reuse, Results, Sums, Watch
+):
     """Everything the stages ask of the database, and the leases; safe to share between threads."""
 
     def __init__(self, engine: Engine) -> None:

@@ -12,6 +12,7 @@ from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard, is_held
 from daemon.adapters.store.moves import move_batch, move_chunk
+from daemon.adapters.store.reuse import options_of
 from daemon.adapters.store.slots import lock_model
 from daemon.adapters.store.views import has_job
 from daemon.adapters.tables import (
@@ -47,7 +48,7 @@ class Batches:
             "model": batch.model,
             "bucket": batch.bucket,
             "state": BatchState.PLANNING,
-            "options": batch.terms.options.model_dump_json(exclude={"reuse"}),
+            "options": options_of(batch.terms),
             "budget_usd": batch.terms.budget_usd,
             "cursor": {},
             "failures": {},

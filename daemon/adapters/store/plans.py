@@ -1,7 +1,6 @@
 """Plans: files, chunks and records, written in steps with the cursor that says how far they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -11,6 +10,7 @@ from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
 from daemon.adapters.store.adding import add_chunks
 from daemon.adapters.store.database import Database, insert_new, pages
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.reuse import add_links, links, source
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records
 
 CHUNKS_AT_ONCE = 20
@@ -22,11 +22,12 @@ class Plans:
     database: Database
 
     def plan_files(self, held: Held, files: Sequence[NewFile], cursor: Mapping[str, object]) -> None:
-        """Add files to the plan and move its cursor."""
+        """Add files to the plan, with the records they need not buy, and move its cursor."""
         rows = [_file_row(held.id, file) for file in files]
         with self.database.write() as connection:
             _move_cursor(connection, held, cursor)
             insert_new(connection, _files, rows)
+            add_links(connection, held.id, files)
 
     def planned_ids(self, batch_id: str, file_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids that the plan holds already."""
@@ -40,13 +41,14 @@ class Plans:
             return frozenset(found)
 
     def uncut_files(self, batch_id: str, first: int, limit: int) -> Sequence[NewFile]:
-        """Return files that are not REFUSED, from a position on, in order."""
+        """Return files that are not REFUSED, from a position on, in order, with what is reused of them."""
         asked = select(_files).where(
             _files.c.batch_id == batch_id, _files.c.position >= first, _files.c.code == ""
         )
         with self.database.read() as connection:
-            rows = connection.execute(asked.order_by(_files.c.position).limit(limit))
-            return [_new_file(row) for row in rows]
+            rows = connection.execute(asked.order_by(_files.c.position).limit(limit)).all()
+            reused = links(connection, batch_id, rows[0].position, rows[-1].position) if rows else {}
+        return [_new_file(row, reused.get(row.position, {})) for row in rows]
 
     def plan_chunks(self, held: Held, chunks: Sequence[NewChunk], cursor: Mapping[str, object]) -> None:
         """Add chunks with their files and records and move the cursor."""
@@ -67,11 +69,6 @@ class Plans:
 
 
 _files, _chunks = files, chunks
-
-
-def source(bucket: str, key: str, etag: str) -> str | None:
-    """Name the content of an object; None where it is not known."""
-    return sha256(f"{bucket}\0{key}\0{etag}".encode(errors="replace")).hexdigest()[:32] if etag else None
 
 
 def _move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object]) -> None:
@@ -101,7 +98,7 @@ def _file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
     }
 
 
-def _new_file(row: Row[Any]) -> NewFile:
+def _new_file(row: Row[Any], reused: Mapping[str, str]) -> NewFile:
     return NewFile(
         row.position,
         row.file_id,
@@ -117,6 +114,7 @@ def _new_file(row: Row[Any]) -> NewFile:
         row.code,
         row.reason,
         row.tokens,
+        reused,
     )
 
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
-from consumers.core.rows import Held, JudgedRecord, NewFile, Refusal, Spent
+from consumers.core.rows import Held, JudgedRecord, Refusal, Spent
 from daemon.adapters.columns import Time, Words
 from daemon.adapters.store.database import Database, pages
 from daemon.adapters.store.leases import guard
-from daemon.adapters.store.plans import source
 from daemon.adapters.store.sums import spent_on
-from daemon.adapters.tables import batches, chunk_files, chunks, files, record_unread, records
+from daemon.adapters.tables import chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
 _JUDGED = [field.name for field in fields(JudgedRecord) if field.name not in {"file_id", "analysis_type"}]
@@ -100,30 +99,6 @@ class Records:
         with self.database.read() as connection:
             return spent_on(connection, chunk_id)
 
-    def reusable(
-        self, model: str, prompt_versions: Mapping[tuple[str, str], str], files: Sequence[NewFile]
-    ) -> Mapping[tuple[int, str], str]:
-        """Find SUCCEEDED results for the same object, model, type and prompt version.
-
-        ``prompt_versions`` is by (kind, analysis type). The answer names the earlier record as
-        ``<batch_id>/<position>/<analysis_type>/<attempt>``, by the file's position and the type.
-        """
-        wanted = {
-            (name, source(file.bucket, file.s3_key, file.etag), version): (file.position, name)
-            for file in files
-            for (kind, name), version in prompt_versions.items()
-            if kind == file.kind and name in file.analysis_types
-        }
-        sources = sorted({key for _, key, _ in wanted if key})
-        found: dict[tuple[int, str], str] = {}
-        with self.database.read() as connection:
-            for page in pages(sources):
-                for row in connection.execute(_succeeded(model, page)):
-                    asked = wanted.get((row.analysis_type, row.source, row.prompt_version))
-                    if asked is not None:
-                        found[asked] = f"{row.batch_id}/{row.position}/{row.analysis_type}/{row.attempt}"
-        return found
-
 
 def batch_of(connection: Connection, chunk_id: str) -> str:
     """Return the batch of a chunk that exists."""
@@ -188,25 +163,3 @@ def count_again(connection: Connection, chunk_id: str) -> None:
     sent = select(func.count()).where(records.c.chunk_id == chunk_id)
     row = update(chunks).where(chunks.c.chunk_id == chunk_id)
     connection.execute(row.values(files=kept.scalar_subquery(), records=sent.scalar_subquery()))
-
-
-def _succeeded(model: str, sources: Sequence[str]) -> Any:
-    return (
-        select(
-            files.c.source,
-            records.c.batch_id,
-            records.c.position,
-            records.c.analysis_type,
-            records.c.attempt,
-            records.c.prompt_version,
-        )
-        .join(records, and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position))
-        .join(batches, batches.c.batch_id == files.c.batch_id)
-        .where(
-            files.c.source.in_(sources),
-            batches.c.model == model,
-            records.c.outcome == Outcome.SUCCEEDED,
-            records.c.reused_from.is_(None),
-        )
-        .order_by(records.c.created_at)
-    )
