@@ -58,7 +58,12 @@ def safe_names(files: Sequence[Named]) -> list[SafeName]:
     for place, name in enumerate(names):
         if not name:
             names[place] = _marked(files[place], readable[place], place, taken)
-    return [SafeName(name, name != _bare(file.key)) for name, file in zip(names, files, strict=True)]
+    return [SafeName(name, is_renamed(file.key, name)) for name, file in zip(names, files, strict=True)]
+
+
+def is_renamed(key: str, name: str) -> bool:
+    """Tell whether a copy's name differs from that of its original."""
+    return name != _bare(key)
 
 
 def _names_without_mark(files: Sequence[Named], readable: Sequence[_Readable]) -> list[str]:

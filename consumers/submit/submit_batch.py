@@ -16,6 +16,9 @@ from schemas.kinds import Kind
 from schemas.messages import PlanBatch, SubmitBatch
 from schemas.models import ModelTable
 
+Problem = tuple[str, str]
+"""A code and a sentence."""
+
 
 def submit_batch(message: SubmitBatch, world: World) -> Outcome:
     """Store the request under its request_id and have it planned."""
@@ -27,7 +30,7 @@ def submit_batch(message: SubmitBatch, world: World) -> Outcome:
     batch_id = layout.batch_id(message.request_id)
     stored = world.store.batch(batch_id)
     if stored is None and world.objects.exists(layout.plan_key(batch_id)):
-        return _refuse(message, _lost_database(batch_id), world)
+        return _refuse(message, lost_database(batch_id), world)
     batch = NewBatch(
         batch_id, message.terms(), model.id, message.bucket or world.policy.bucket, request, world.now
     )
@@ -39,13 +42,9 @@ def submit_batch(message: SubmitBatch, world: World) -> Outcome:
 
 def _again(message: SubmitBatch, batch: NewBatch, world: World) -> Outcome:
     """Answer a request_id that is known: the same content changes nothing, other content is refused."""
-    difference = differing(world.store.request_of(batch.batch_id), batch.request)
-    if difference:
-        why = (
-            f"request_id {message.request_id!r} was accepted before with other content: "
-            f"{difference} differ. Use a new request_id for a new request."
-        )
-        return _refuse(message, ("request_id_reused", why), world)
+    problem = other_content(message.request_id, world.store.request_of(batch.batch_id), batch.request)
+    if problem is not None:
+        return _refuse(message, problem, world)
     stored = world.store.batch(batch.batch_id)
     planning = stored is not None and stored.state is BatchState.PLANNING
     return done(then=[PlanBatch(batch_id=batch.batch_id)] if planning else [])
@@ -60,6 +59,17 @@ def canonical(message: SubmitBatch, model: str, bucket: str) -> str:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def other_content(request_id: str, old: str, new: str) -> Problem | None:
+    """Say in which fields a request differs from the one that was accepted under its request_id."""
+    difference = differing(old, new)
+    if not difference:
+        return None
+    return "request_id_reused", (
+        f"request_id {request_id!r} was accepted before with other content: "
+        f"{difference} differ. Use a new request_id for a new request."
+    )
+
+
 def differing(old: str, new: str) -> str:
     """Name the fields in which two canonical requests differ, files by their ids; empty if none."""
     before, after = json.loads(old), json.loads(new)
@@ -72,9 +82,6 @@ def _differing_files(before: Mapping[str, Any], after: Mapping[str, Any], limit:
     ids = [file_id for file_id in {**old, **new} if old.get(file_id) != new.get(file_id)]
     more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
     return f"files ({', '.join(ids[:limit])}{more})" if ids else "the order of files"
-
-
-Problem = tuple[str, str]
 
 
 def problem_of(
@@ -135,7 +142,8 @@ def _types_problem(message: SubmitBatch, analyses: Registry) -> Problem | None:
     return None
 
 
-def _lost_database(batch_id: str) -> Problem:
+def lost_database(batch_id: str) -> Problem:
+    """Say that a batch unknown to the database was planned before."""
     return "plan_exists", (
         f"{layout.plan_key(batch_id)} exists, but the database does not know the batch: it was lost or "
         "replaced, and its jobs may be paid for. Restore the database, or use a new request_id."
