@@ -113,10 +113,11 @@ def _places_problem(message: SubmitBatch, policy: Policy) -> Problem | None:
     buckets = [("bucket", message.bucket)]
     buckets += [(f"files[{n}].bucket", file.bucket) for n, file in enumerate(message.files)]
     if message.files_from is not None and message.files_from.list is not None:
-        try:
-            buckets.append(("files_from.list", layout.parse_s3_uri(message.files_from.list).bucket))
-        except ValueError:
-            return "invalid_message", 'Field "files_from.list": not an S3 URI. Write s3://bucket/key.jsonl.'
+        place = _place_of(message.files_from.list)
+        if place is None:
+            why = f'Field "files_from.list": {message.files_from.list!r} names no object in S3.'
+            return "invalid_message", f"{why} Write s3://bucket/key.jsonl."
+        buckets.append(("files_from.list", place.bucket))
     allowed = policy.allowed_buckets
     for field, bucket in buckets:
         if bucket is not None and bucket not in allowed:
@@ -125,6 +126,14 @@ def _places_problem(message: SubmitBatch, policy: Policy) -> Problem | None:
                 "An operator adds a bucket to NOVABATCH_ALLOWED_BUCKETS."
             )
     return None
+
+
+def _place_of(uri: str) -> layout.S3Place | None:
+    try:
+        place = layout.parse_s3_uri(uri)
+    except ValueError:
+        return None
+    return place if place.key and not place.key.endswith("/") else None
 
 
 def _types_problem(message: SubmitBatch, analyses: Registry) -> Problem | None:
