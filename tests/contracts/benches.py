@@ -1,6 +1,8 @@
 """What a contract suite needs beside the port itself: the same for the fake and for the real thing."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from consumers.core.jobs import Jobs
@@ -8,6 +10,7 @@ from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.objects import Objects
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.bedrock import BedrockJobs
+from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import S3Objects
 from deploy.local.processes import Server, wait_until
 from tests.aws import bedrock_client, s3_client
@@ -37,6 +40,9 @@ class ObjectsBench(Protocol):
         storage_class: str = "STANDARD",
     ) -> str: ...
 
+    def put_local(self, path: str, data: bytes) -> None:
+        """Lay a file down below a media root of this machine."""
+
     def read(self, key: str) -> bytes: ...
 
     def content_type(self, key: str) -> str: ...
@@ -57,6 +63,9 @@ class FakeObjectsBench:
     ) -> str:
         return self.port.put(key, data, bucket=bucket, content_type=content_type, storage_class=storage_class)
 
+    def put_local(self, path: str, data: bytes) -> None:
+        self.port.local.files[path] = data
+
     def read(self, key: str) -> bytes:
         return self.port.read(key)
 
@@ -65,9 +74,10 @@ class FakeObjectsBench:
 
 
 class S3Bench:
-    def __init__(self, client: "S3Client") -> None:
+    def __init__(self, client: "S3Client", root: Path) -> None:
         self.client = client
-        self.port = S3Objects(client, BUCKET, 4, AT_ONCE, AT_ONCE)
+        self.root = root
+        self.port = S3Objects(client, BUCKET, 4, AT_ONCE, AT_ONCE, MediaRoots([str(root)]))
         for bucket in (BUCKET, OTHER_BUCKET):
             client.create_bucket(Bucket=bucket)
 
@@ -89,6 +99,11 @@ class S3Bench:
         )
         return answer["ETag"].strip('"')
 
+    def put_local(self, path: str, data: bytes) -> None:
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
@@ -97,11 +112,12 @@ class S3Bench:
 
 
 def open_s3(aws: Server) -> Iterator[S3Bench]:
-    """Give the real adapter on the local AWS."""
+    """Give the real adapter on the local AWS, with a media root of its own."""
     client = s3_client(aws.url)
-    bench = S3Bench(client)
-    yield bench
-    bench.port.close()
+    with TemporaryDirectory() as root:
+        bench = S3Bench(client, Path(root))
+        yield bench
+        bench.port.close()
     client.close()
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from daemon.adapters.backoff import Backoff
+from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import S3Objects
 from tests.aws import s3_client
 from tests.contracts.benches import AT_ONCE
@@ -17,10 +19,13 @@ def failed(code: str, status: int = 400) -> Reply:
 
 
 @contextmanager
-def s3(answer: Callable[[Request], Reply], backoff: Backoff = AT_ONCE) -> Iterator[tuple[S3Objects, Stub]]:
+def s3(
+    answer: Callable[[Request], Reply], backoff: Backoff = AT_ONCE, root: Path | None = None
+) -> Iterator[tuple[S3Objects, Stub]]:
     with serve(answer) as stub:
         client = s3_client(stub.url)
-        objects = S3Objects(client, "media", THREADS, backoff, backoff)
+        roots = MediaRoots([str(root)] if root else [])
+        objects = S3Objects(client, "media", THREADS, backoff, backoff, roots)
         yield objects, stub
         objects.close()
         client.close()

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers.core.faults import Archived, Changed, Missing
+from consumers.core.faults import Archived, Changed, Missing, Rejected
+from consumers.core.local import Upload
 from consumers.core.objects import Copy, ObjectInfo
 from tests.contracts.benches import BUCKET, OTHER_BUCKET, FakeObjectsBench, ObjectsBench, open_s3
 
@@ -115,8 +116,37 @@ def test_an_archived_object_is_not_copied(bench: ObjectsBench) -> None:
     assert faults_in(bench, copy_of("a")) == [Archived]
 
 
+def test_a_local_file_becomes_an_object_with_its_bytes_and_content_type(bench: ObjectsBench) -> None:
+    bench.put_local("proxies/1.mov", b"film")
+    upload = Upload(3, "proxies/1.mov", "copies/1", "video/quicktime")
+    assert list(bench.port.uploads([upload])) == [(upload, None)]
+    assert bench.read("copies/1") == b"film"
+    assert bench.content_type("copies/1") == "video/quicktime"
+
+
+def test_an_upload_takes_the_place_of_what_is_there(bench: ObjectsBench) -> None:
+    bench.put("copies/1", b"a longer one")
+    bench.put_local("1.mov", b"film")
+    ((_, fault),) = bench.port.uploads([Upload(0, "1.mov", "copies/1", "video/mp4")])
+    assert fault is None
+    assert bench.read("copies/1") == b"film"
+
+
+def test_an_upload_that_fails_does_not_stop_the_others(bench: ObjectsBench) -> None:
+    for number in range(1, 20):
+        bench.put_local(f"{number}.mov", b"x")
+    paths = ["../0.mov", "gone.mov", *(f"{number}.mov" for number in range(1, 20))]
+    uploads = [Upload(n, path, f"copies/{n}", "video/mp4") for n, path in enumerate(paths)]
+    found = {upload.position: fault for upload, fault in bench.port.uploads(uploads)}
+    assert [type(found[n]) for n in range(2)] == [Rejected, Missing]
+    assert {found[n] for n in range(2, len(paths))} == {None}
+    assert not bench.port.exists("copies/0")
+    assert [info.key for info in bench.port.list("")] == sorted(f"copies/{n}" for n in range(2, len(paths)))
+
+
 def test_no_copies_are_no_trouble(bench: ObjectsBench) -> None:
     assert list(bench.port.copies([])) == []
+    assert list(bench.port.uploads([])) == []
     assert list(bench.port.heads([])) == []
     assert bench.port.delete([]) == {}
 

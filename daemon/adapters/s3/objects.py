@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from consumers.core.faults import Fault, Missing
+from consumers.core.local import Upload
 from consumers.core.objects import Copy, ObjectInfo, Writer
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.local_media import MediaRoots
-from daemon.adapters.s3 import copying, deleting, reading, writing
+from daemon.adapters.s3 import copying, deleting, reading, uploading, writing
 from daemon.adapters.s3.lanes import Lanes
+from daemon.adapters.s3.sending import Sending
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,6 +57,13 @@ class S3Objects:
         """
         return self._lanes.as_done(self._copy, copies)
 
+    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
+        """Put local media into our bucket in parallel as they come; a Fault stands beside the upload.
+
+        Closed early as ``copies``; a large upload ends after the part under way.
+        """
+        return self._lanes.as_done(self._upload, uploads)
+
     def exists(self, key: str) -> bool:
         """Tell whether our bucket holds the key."""
         try:
@@ -89,7 +98,7 @@ class S3Objects:
         """
         condition = {"IfNoneMatch": "*"} if if_absent else {}
         place = {"Bucket": self._bucket, "Key": key}
-        return writing.writer(writing.Upload(self._client, place, content_type, condition, self._brief))
+        return writing.writer(Sending(self._client, place, content_type, condition, self._brief))
 
     def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
         """Delete keys of our bucket, a thousand a call; returns the keys that stayed with the reason."""
@@ -116,6 +125,16 @@ class S3Objects:
         except Fault as fault:
             return copy, fault
         return copy, None
+
+    def _upload(self, upload: Upload, stopped: threading.Event) -> tuple[Upload, Exception | None]:
+        place = {"Bucket": self._bucket, "Key": upload.key}
+        sending = Sending(self._client, place, upload.content_type, {}, self._patient, stopped)
+        try:
+            with self._local.open(upload.path) as file:
+                uploading.upload(file, sending)
+        except Fault as fault:
+            return upload, fault
+        return upload, None
 
     def _delete(self, keys: Sequence[str], stopped: threading.Event) -> dict[str, str]:
         return deleting.delete(self._client, self._bucket, keys, self._brief, stopped)
