@@ -6,8 +6,7 @@ from itertools import islice
 from typing import Any
 
 from consumers.attempts import attempt
-from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
-from consumers.core.cutting import Cutter, Item, limits
+from consumers.core.cutting import Item
 from consumers.core.faults import Missing, Rejected
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Batch, Held, Leased
@@ -15,12 +14,12 @@ from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.submit.finishing import after_plan, finish_plan
 from consumers.submit.items import item
 from consumers.submit.reading import read_files
+from consumers.submit.windows import cut_window, window_size
 from schemas.facts import Fact
 from schemas.messages import PlanBatch
 from schemas.models import Model
 
 STEPS_A_MESSAGE = 100
-WINDOW = 3000
 
 
 def plan_batch(message: PlanBatch, world: World) -> Outcome:
@@ -74,23 +73,18 @@ def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
     model = world.models.find(batch.model)
     if model is None:
         raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
-    bounds = limits(world.policy, model)
-    window = max(WINDOW, (LOOKAHEAD_CHUNKS + 2) * bounds.max_files)
-    items, behind = _window(batch, window, model, world)
-    ahead = cut_ahead([each.piece() for each in items], bounds, behind is None)
+    items = _window(batch, window_size(model, world), model, world)
     index = int(batch.cursor["index"])
-    cutter = Cutter(batch, model, world.analyses, world.now.date())
-    new = cutter.chunks(items, ahead.cuts, index, round=0, since=batch.created_at)
+    new, kept_from = cut_window(batch, items, index, model, world)
     cursor: Mapping[str, Any] = {"phase": "finish"}
-    if behind is not None:
-        following = items[ahead.kept_from].position
-        cursor = {"phase": "cut", "first": following, "index": index + len(new)}
+    if kept_from is not None:
+        cursor = {"phase": "cut", "first": items[kept_from].position, "index": index + len(new)}
     world.store.plan_chunks(held, new, cursor)
     return []
 
 
-def _window(batch: Batch, size: int, model: Model, world: World) -> tuple[list[Item], int | None]:
-    """Gather at least ``size`` files with something to buy; the position behind them, None at the end."""
+def _window(batch: Batch, size: int, model: Model, world: World) -> list[Item]:
+    """Gather the next ``size`` files with something to buy; fewer at the end."""
     items: list[Item] = []
     first: int | None = int(batch.cursor["first"])
     while first is not None and len(items) < size:
@@ -99,4 +93,4 @@ def _window(batch: Batch, size: int, model: Model, world: World) -> tuple[list[I
         items += [each for each in found if each is not None]
         first = files[-1].position + 1 if len(files) == size else None
         world.checkpoint()
-    return items, first
+    return items[:size]
