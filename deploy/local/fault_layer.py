@@ -4,7 +4,8 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, NoReturn
 from xml.sax.saxutils import escape
 
 from deploy.local import partial
@@ -35,6 +36,8 @@ class FaultLayer:
             return self._inner(environ, self._counted(start_response, service, operation))
         if fault.latency:
             self._pause.wait(fault.latency)
+        if fault.hold:
+            return self._hold(fault, environ, service, operation)
         if fault.lost_answer:
             return self._lose(fault, environ, start_response, service, operation)
         if fault.fail_entries:
@@ -59,12 +62,23 @@ class FaultLayer:
         """Do the work, then answer 500 or, for `"drop"`, close the connection without a word."""
         b"".join(self._inner(environ, lambda *_: None))
         if fault.lost_answer == "drop":
-            self._calls.add(service, operation, "lost")
-            # Raising alone would leave the connection open, and the client waiting.
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            raise ConnectionError("answer dropped by an injected fault")
+            self._drop(environ, service, operation)
         fault_500 = CallFault(code=fault.code or "InternalServerException", message=fault.message, status=500)
         return refuse(self._counted(start_response, service, operation), service, fault_500)
+
+    def _hold(self, fault: CallFault, environ: Environ, service: str, operation: str) -> Iterable[bytes]:
+        """Carry the call out or not, and keep the caller waiting for an answer that never comes."""
+        if fault.hold == "after":
+            b"".join(self._inner(environ, lambda *_: None))
+        fault.wait()
+        self._drop(environ, service, operation)
+
+    def _drop(self, environ: Environ, service: str, operation: str) -> NoReturn:
+        """Close the connection without a word; raising alone would leave it open, and the client waiting."""
+        self._calls.add(service, operation, "lost")
+        with suppress(OSError):  # who was kept waiting may have gone
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        raise ConnectionError("answer dropped by an injected fault")
 
 
 def _cut(body: Iterable[bytes], length: int) -> Iterable[bytes]:

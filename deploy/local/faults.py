@@ -6,21 +6,27 @@ import threading
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+HOLDS = ("before", "after")
 OUTCOMES = ("PartiallyCompleted", "Failed", "Stopped", "Expired", "stuck")
 RECORD_ACTIONS = ("error", "truncate", "fence", "bad_escape", "empty", "missing", "prose")
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """What every fault has: how often it strikes and how often it has."""
+    """What every fault has: how many it lets pass first, how often it strikes and how often it has."""
 
+    skip: int = 0
     count: int | None = None
     ratio: float = 1.0
     hits: int = field(default=0, init=False)
+    _passed: int = field(default=0, init=False, repr=False)
     _dice: random.Random = field(default_factory=lambda: random.Random(7), init=False, repr=False)
 
     def strikes(self) -> bool:
         """Decide, and count it: the same sequence in every run."""
+        if self._passed < self.skip:
+            self._passed += 1
+            return False
         if self.count is not None and self.hits >= self.count:
             return False
         if self.ratio < 1.0 and self._dice.random() >= self.ratio:
@@ -31,7 +37,11 @@ class Fault:
 
 @dataclass(kw_only=True)
 class CallFault(Fault):
-    """A fault of an API call: an error, latency, a lost answer, a body cut short, entries that fail."""
+    """A fault of an API call: an error, latency, a lost answer, a body cut short, entries that fail.
+
+    With ``hold`` the caller waits for an answer until all faults are cleared, and then gets none: the call
+    is held ``before`` it is carried out, and never is, or ``after`` it was. ``held`` counts who waits.
+    """
 
     service: str = "*"
     operation: str = "*"
@@ -43,6 +53,22 @@ class CallFault(Fault):
     lost_answer: bool | str = False
     cut_body: int | None = None
     fail_entries: str = ""
+    hold: str = ""
+    held: int = field(default=0, init=False)
+    _cleared: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.hold and self.hold not in HOLDS:
+            raise ValueError(f"hold must be one of {', '.join(HOLDS)}")
+
+    def wait(self) -> None:
+        """Keep a caller until the fault is cleared."""
+        self.held += 1
+        self._cleared.wait()
+
+    def end(self) -> None:
+        """Let go of whoever waits."""
+        self._cleared.set()
 
     def meets(self, service: str, operation: str, text: str) -> bool:
         """Tell whether a call is one this fault is for."""
@@ -107,12 +133,15 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._calls: list[CallFault] = []
         self.clear()
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Forget every fault, and let go of the calls that are held."""
         with self._lock:
-            self._calls: list[CallFault] = []
+            for fault in self._calls:
+                fault.end()
+            self._calls = []
             self._jobs: list[JobFault] = []
             self._records: list[RecordFault] = []
             self.events = EventFaults()

@@ -90,6 +90,22 @@ def test_a_taken_name_can_be_reported_as_a_validation_error(emulator: LocalAws) 
     assert refusal(emulator) == ("ValidationException", "The provided job name is currently in use")
 
 
+def test_a_token_can_be_forgotten_so_that_only_the_name_tells(emulator: LocalAws) -> None:
+    emulator.control.set(forget_tokens=True)
+    emulator.create(clientRequestToken="token1")
+    with pytest.raises(ClientError, match="currently in use"):
+        emulator.create(clientRequestToken="token1")
+
+
+def test_jobs_of_somebody_else_take_quota(emulator: LocalAws) -> None:
+    emulator.control.set(foreign_jobs=19)
+    emulator.create("novabatch-1")
+    assert refusal(emulator, "novabatch-2")[0] == "ServiceQuotaExceededException"
+    emulator.control.set(foreign_jobs=18)
+    emulator.create("novabatch-2")
+    assert len(emulator.control.jobs()) == 2
+
+
 def test_more_jobs_at_once_than_the_quota_are_refused_until_one_ends(emulator: LocalAws) -> None:
     emulator.control.set(jobs_per_model=2, step_seconds=60)
     first, _ = emulator.create("novabatch-1"), emulator.create("novabatch-2")

@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 
 from deploy.local import stack
 from deploy.local.control import RefusedError
-from tests.contracts.local_aws import FOLDER, SUMMARY_PROMPT, LocalAws, text, video
+from tests.contracts.local_aws import FOLDER, SUMMARY_PROMPT, LocalAws, text, until, video
 
 pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
@@ -93,6 +94,32 @@ def test_a_ratio_strikes_a_part_of_the_calls(emulator: LocalAws) -> None:
         except ClientError:
             failed += 1
     assert 8 < failed < 32
+
+
+@pytest.mark.parametrize(("when", "made"), [("before", []), ("after", ["novabatch-1"])])
+def test_a_call_is_held_before_or_after_it_is_carried_out_and_never_answered(
+    emulator: LocalAws, when: str, made: list[str]
+) -> None:
+    hold = {"operation": "CreateModelInvocationJob", "hold": when, "count": 1}
+    emulator.control.add_faults(calls=[hold])
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(emulator.create)
+        until(lambda: emulator.control.faults()["calls"][0]["held"])
+        assert [job["name"] for job in emulator.control.jobs()] == made
+        emulator.control.clear_faults()
+        with pytest.raises(HTTPClientError):
+            call.result(10)
+    assert [job["name"] for job in emulator.control.jobs()] == made
+
+
+def test_a_fault_can_let_some_calls_pass_first(emulator: LocalAws) -> None:
+    skip = {"operation": "ListBuckets", "code": "SlowDown", "skip": 2, "count": 1}
+    emulator.control.add_faults(calls=[skip])
+    emulator.s3.list_buckets()
+    emulator.s3.list_buckets()
+    with pytest.raises(ClientError, match="SlowDown"):
+        emulator.s3.list_buckets()
+    emulator.s3.list_buckets()
 
 
 @pytest.mark.parametrize("how", [True, "drop"])

@@ -53,6 +53,16 @@ def test_counts_may_be_left_out_as_older_answers_did(emulator: LocalAws) -> None
     assert not [name for name in job if name.endswith("RecordCount")]
 
 
+def test_jobs_run_for_as_long_as_asked_and_not_all_alike(emulator: LocalAws) -> None:
+    emulator.control.set(run_seconds=0.5, run_spread=0.5)
+    took = []
+    for number in range(4):
+        job, _ = emulator.run([text("a")], jobName=f"novabatch-{number}")
+        took.append((job["endTime"] - job["submitTime"]).total_seconds())
+    assert min(took) >= 0.25
+    assert max(took) - min(took) > 0.05
+
+
 def test_a_bare_job_id_is_refused_by_get_and_stop(emulator: LocalAws) -> None:
     bare = emulator.create().rsplit("/", 1)[-1]
     expected = ("ValidationException", "The provided ARN is invalid")

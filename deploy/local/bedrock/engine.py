@@ -68,7 +68,14 @@ class Engine:
 
     def _step_later(self, job: Job) -> None:
         # The state is part of the appointment: a job that was stopped meanwhile has another one.
-        self._agenda.add(self.knobs.step_seconds, functools.partial(self._step, job, job.status))
+        self._agenda.add(self._seconds_in(job), functools.partial(self._step, job, job.status))
+
+    def _seconds_in(self, job: Job) -> float:
+        """Return how long a job stays in the state it is in."""
+        knobs = self.knobs
+        if job.status != "InProgress":
+            return knobs.step_seconds
+        return knobs.step_seconds + knobs.run_seconds * (1 + knobs.run_spread * (2 * _chance(job.name) - 1))
 
     def _step(self, job: Job, expected: str) -> None:
         with self._stepping:
@@ -155,9 +162,14 @@ class Engine:
     def _announce(self, job: Job) -> None:
         """Send the state-change event, as badly as the event faults say."""
         event, faults = event_of(job), self.faults.events
-        chance = int(hashlib.sha256(f"{job.name}{job.status}".encode()).hexdigest()[:8], 16) / 2**32
+        chance = _chance(job.name + job.status)
         if job.status in faults.drop_statuses or chance < faults.drop_events:
             return
         delay = chance * 4 * max(self.knobs.step_seconds, 0.05) if faults.shuffle_events else 0.0
         for _ in range(1 + faults.duplicate_events):
             self._agenda.add(delay, functools.partial(events_fixes.deliver, job.account, job.region, event))
+
+
+def _chance(seed: str) -> float:
+    """Return a number from 0 up to, not including, 1: the same for a seed in every run."""
+    return int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16) / 2**32

@@ -146,7 +146,7 @@ class JobStore:
         with self.lock:
             others = self.of(account, region)
             replayed = next((o for o in others if _token(o.request) == _token(request)), None)
-            if replayed and _token(request):
+            if replayed and _token(request) and not self._knobs.forget_tokens:
                 return replayed, False
             self._check_name(request["jobName"], others)
             self._check_quota(model, others)
@@ -161,7 +161,8 @@ class JobStore:
 
     def _check_quota(self, model: str, others: list[Job]) -> None:
         limit = self._knobs.jobs_per_model
-        if sum(job.base_model == model and not job.ended for job in others) >= limit:
+        ours = sum(job.base_model == model and not job.ended for job in others)
+        if ours + self._knobs.foreign_jobs >= limit:
             raise BedrockError(
                 "ServiceQuotaExceededException",
                 f"Your account has reached the quota of {limit} submitted and in-progress batch inference "
