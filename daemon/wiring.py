@@ -166,12 +166,12 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
     """Build a process with everything it needs, or raise CannotStart, BadSettings or a fault."""
     parts = Parts(settings, handlers=settings.concurrency * len(roles))
     policy = parts.policy
+    tell = FactTeller(parts.metrics, parts.models, parts.analyses, parts.clock).tell
     prepare_database(parts.engine)
     mailboxes = {queue: parts.mailbox(queue) for queue in Queue}
     publisher = Publisher(mailboxes, parts.events(), parts.chance)
     gauges = store_gauges(parts, mailboxes)
     parts.metrics.registry.register(gauges)
-    tell = FactTeller(parts.metrics, parts.models, parts.analyses, parts.clock).tell
     world = _world_maker(parts, policy)
     stages = _stages(settings)
 

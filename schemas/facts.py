@@ -116,6 +116,25 @@ class ModelPaused(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class BuyingStopped(Fact):
+    """No more of a batch is bought: a budget is used up, or its first chunks did not succeed well enough."""
+
+    event: ClassVar[str] = "buying_stopped"
+    batch_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryReleased(Fact):
+    """The first chunks of a batch succeeded well enough; the others may start."""
+
+    event: ClassVar[str] = "canary_released"
+    batch_id: str
+    records: int
+    good: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsJudged(Fact):
     """Records of a chunk got an outcome."""
 

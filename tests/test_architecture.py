@@ -121,16 +121,21 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
                 yield value
 
 
-def test_only_the_worker_catches_everything() -> None:
+def test_only_the_worker_and_the_loader_of_files_catch_everything() -> None:
+    """A message may end in any error of ours, a file of a team's own analyses in any of theirs."""
     catchers = {
         path.relative_to(ROOT).as_posix()
         for package in ("schemas", "consumers", "daemon")
         for path in modules(package)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"})
+        and (node.type is None or {"Exception", "BaseException"} & names(node.type))
     }
-    assert len(catchers) <= 1, catchers
+    assert catchers == {"daemon/loop/attempt.py", "daemon/analysis_files.py"}
+
+
+def names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def test_only_one_module_moves_a_state() -> None:

@@ -50,6 +50,7 @@ def examine(access: Access) -> Iterator[Check]:
     yield _look("settings", lambda: _needed(access), "Set the variables named.")
     yield _look("variables", _strange, "Correct or remove them: a misspelt setting has no effect.")
     yield _look("models", lambda: _models(access), "Correct NOVABATCH_MODELS_FILE.")
+    yield _look("analyses", lambda: _analyses(access), "Correct the files of NOVABATCH_ANALYSES_DIR.")
     yield _look(
         "credentials", _credentials, "Give this process a role, or set AWS_ACCESS_KEY_ID and the like."
     )
@@ -108,6 +109,15 @@ def _models(access: Access) -> str:
     unpriced = [model.id for model in access.models.models if not model.prices]
     note = f"; without a price: {', '.join(unpriced)}" if unpriced else ""
     return f"{len(access.models.models)} models{note}"
+
+
+def _analyses(access: Access) -> str:
+    """Name the types beside the built-in ones with their versions: all processes must tell the same."""
+    from schemas.analyses import REGISTRY
+
+    own = [each for each in access.analyses if REGISTRY.find(each.name, each.kind) is None]
+    told = ", ".join(f"{each.name} ({each.kind} {each.prompt_version})" for each in own)
+    return f"{len(access.analyses.names)} types" + (f"; own: {told}" if own else "")
 
 
 def _credentials() -> str:

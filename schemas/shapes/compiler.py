@@ -13,12 +13,17 @@ from schemas.shapes.reader import Either, Many, Optional, Parts, Reader, Table
 from schemas.shapes.scalars import Anything, Choice, Flag, Mended, Number, Words
 from schemas.shapes.times import mend_range, mend_time
 
+READABLE = "text, numbers, bool, Literal, list, dict, Any, other shapes, and unions of these"
+
 MENDS: Mapping[str, Callable[[object], str | None]] = {"time": mend_time, "range": mend_range}
 
 
 def reader_of(shape: type[msgspec.Struct]) -> Parts:
-    """Compile the reader of a shape."""
-    return _parts(_Bare(types.type_info(shape), {}))
+    """Compile the reader of a shape. TypeError for a field of a type that no answer can hold."""
+    try:
+        return _parts(_Bare(types.type_info(shape), {}))
+    except RecursionError:
+        raise TypeError(f"{shape.__name__} holds itself: a shape has a fixed depth") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,9 @@ def _bare(kind: types.Type) -> _Bare:
 
 def _compile(kind: types.Type) -> Reader:
     bare = _bare(kind)
+    if type(bare.type) not in _COMPILERS:
+        name = type(bare.type).__name__.removesuffix("Type")
+        raise TypeError(f"a shape cannot hold {name}: use {READABLE}")
     return _COMPILERS[type(bare.type)](bare)
 
 
@@ -52,6 +60,12 @@ def _number(bare: _Bare) -> Reader:
     low = -math.inf if bare.type.ge is None else bare.type.ge
     high = math.inf if bare.type.le is None else bare.type.le
     return Number(low, high, isinstance(bare.type, types.IntType))
+
+
+def _choice(bare: _Bare) -> Reader:
+    if not all(isinstance(value, str) for value in bare.type.values):
+        raise TypeError("a Literal in a shape holds texts only")
+    return Choice(bare.type.values)
 
 
 def _list(bare: _Bare) -> Reader:
@@ -69,10 +83,17 @@ def _either(bare: _Bare) -> Reader:
 def _parts(bare: _Bare) -> Parts:
     said = {field.encode_name: _bare(field.type).says for field in bare.type.fields}
     return Parts(
-        {field.encode_name: _compile(field.type) for field in bare.type.fields},
+        {field.encode_name: _field(bare.type.cls, field) for field in bare.type.fields},
         optional=frozenset(field.encode_name for field in bare.type.fields if not field.required),
         main=next((name for name, says in said.items() if says.get("main")), None),
     )
+
+
+def _field(shape: type, field: types.Field) -> Reader:
+    try:
+        return _compile(field.type)
+    except TypeError as error:
+        raise TypeError(f"{shape.__name__}.{field.name}: {error}") from None
 
 
 _COMPILERS: Mapping[type, Callable[[_Bare], Reader]] = {
@@ -80,7 +101,7 @@ _COMPILERS: Mapping[type, Callable[[_Bare], Reader]] = {
     types.IntType: _number,
     types.FloatType: _number,
     types.BoolType: lambda _: Flag(),
-    types.LiteralType: lambda bare: Choice(bare.type.values),
+    types.LiteralType: _choice,
     types.ListType: _list,
     types.DictType: lambda bare: Table(_compile(bare.type.value_type)),
     types.AnyType: lambda _: Anything(),

@@ -22,7 +22,7 @@ def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
     document = cloud.document("doctor")
     assert document["ok"]
     assert [each["name"] for each in document["checks"]] == [
-        *("settings", "variables", "models", "credentials"),
+        *("settings", "variables", "models", "analyses", "credentials"),
         *("queue submit", "queue state", "queue cleanup"),
         *("bucket", "bedrock", "database"),
     ]
