@@ -32,31 +32,37 @@ def judge_files(
     reused: the copy will tell whether the object is there. Raises PassingFault when S3 could not be asked:
     the page is read again then.
     """
+    new = [_new_file(batch, each, first + n, world) for n, each in enumerate(found)]
+    judged = [_at_sight(batch, file, world) for file in _named(new, found, known)]
     limit = _limit(batch, world)
-    named = _named([_new_file(batch, each, first + n) for n, each in enumerate(found)], found, known)
-    judged = [_at_sight(batch, file, world) for file in named]
     told = {
-        (file.bucket, file.s3_key): each.info for file, each in zip(judged, found, strict=True) if each.info
+        (file.bucket, file.s3_key): info
+        for file, each in zip(judged, found, strict=True)
+        if (info := each.info or _believed(batch, file, limit)) is not None
     }
-    asked = [file for file in judged if not file.code and not _is_believed(batch, file, limit)]
-    return _weighed(judged, _measured(asked, told, limit, world))
+    return _measured(judged, told, limit, world)
 
 
 def judge_again(batch: Batch, files: Sequence[NewFile], world: World) -> list[NewFile]:
     """Look again at REFUSED files: those that have no code now can be analysed."""
-    hopeful = [replace(file, code="", reason="") if file.code not in NEVER_FILES else file for file in files]
-    judged = [_at_sight(batch, file, world) for file in hopeful]
-    asked = [file for file in judged if not file.code]
-    return _weighed(judged, _measured(asked, {}, _limit(batch, world), world))
+    judged = [_at_sight(batch, _anew(batch, file, world), world) for file in files]
+    return _measured(judged, {}, _limit(batch, world), world)
+
+
+def _anew(batch: Batch, file: NewFile, world: World) -> NewFile:
+    if file.code in NEVER_FILES:
+        return file
+    return replace(file, code="", reason="", analysis_types=_types(batch, file.kind, world))
 
 
 def _limit(batch: Batch, world: World) -> FileLimit:
     return file_limit(world.policy, world.models.find(batch.model))
 
 
-def _new_file(batch: Batch, found: Found, position: int) -> NewFile:
+def _new_file(batch: Batch, found: Found, position: int, world: World) -> NewFile:
     file = found.file
     media = media_of(file.s3_key)
+    kind = media.kind if media else Kind.VIDEO
     new = NewFile(
         position=position,
         file_id=str(file.file_id),
@@ -65,10 +71,10 @@ def _new_file(batch: Batch, found: Found, position: int) -> NewFile:
         s3_key=file.s3_key,
         size_bytes=file.size_bytes or 0,
         etag="",
-        kind=media.kind if media else Kind.VIDEO,
+        kind=kind,
         local_path=file.local_path,
         context=file.context,
-        analysis_types=(),
+        analysis_types=_types(batch, kind, world),
     )
     return _apart(_refused(new, "invalid_line", found.problem)) if found.problem else new
 
@@ -112,25 +118,34 @@ def _at_sight(batch: Batch, file: NewFile, world: World) -> NewFile:
         return _refused(file, "own_folder", "the key lies in a folder of novabatch: originals lie elsewhere")
     if media_of(file.s3_key) is None:
         return _refused(file, "format", format_refusal(file.s3_key))
-    asked = batch.terms.analysis_types
-    types = tuple(name for name in asked if world.analyses.find(name, file.kind) is not None)
-    if not types:
-        why = f"none of the types asked for ({', '.join(asked)}) exists for a {file.kind}"
+    if not file.analysis_types:
+        asked = ", ".join(batch.terms.analysis_types)
+        why = f"none of the types asked for ({asked}) exists for a {file.kind}"
         return _refused(file, "type_not_for_kind", why)
-    return replace(file, analysis_types=types)
+    return file
 
 
-def _is_believed(batch: Batch, file: NewFile, limit: FileLimit) -> bool:
-    """Tell whether a file needs no ETag and has a size that passes."""
-    return batch.terms.options.reuse == "never" and unfit_size(file.size_bytes, limit) is None
+def _types(batch: Batch, kind: str, world: World) -> tuple[str, ...]:
+    """Return those of the types asked for that exist for a kind."""
+    return tuple(name for name in batch.terms.analysis_types if world.analyses.find(name, kind))
+
+
+def _believed(batch: Batch, file: NewFile, limit: FileLimit) -> ObjectInfo | None:
+    """Take a file's size from its sender where no ETag is needed and the size passes."""
+    if batch.terms.options.reuse == "never" and unfit_size(file.size_bytes, limit) is None:
+        return ObjectInfo(file.s3_key, file.size_bytes)
+    return None
 
 
 def _measured(
     files: Sequence[NewFile], told: Mapping[Place, ObjectInfo], limit: FileLimit, world: World
-) -> dict[int, NewFile]:
-    """Judge files by what S3 tells of them; by their positions."""
-    answers = measure([(file.bucket, file.s3_key) for file in files], told, world)
-    return {file.position: _judged(file, answers[file.bucket, file.s3_key], limit, world) for file in files}
+) -> list[NewFile]:
+    """Judge files by what S3 tells of them, unless they are REFUSED already."""
+    places = [(file.bucket, file.s3_key) for file in files if not file.code]
+    found = measure(places, told, world)
+    return [
+        file if file.code else _judged(file, found[file.bucket, file.s3_key], limit, world) for file in files
+    ]
 
 
 def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> NewFile:
@@ -144,8 +159,7 @@ def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> New
             return _refused(file, "not_readable", told.message)
         case Exception():
             raise told
-    file = replace(file, size_bytes=told.bytes, etag=told.etag)
-    return _checked(file, unfit(told, file.bucket, limit))
+    return _checked(_sized(file, told.bytes, told.etag), unfit(told, file.bucket, limit))
 
 
 def _local(file: NewFile, limit: FileLimit, world: World) -> NewFile:
@@ -161,19 +175,13 @@ def _local(file: NewFile, limit: FileLimit, world: World) -> NewFile:
     except Rejected as fault:
         why = f"{fault.message} (NOVABATCH_MEDIA_ROOTS names the folders local_path may lie in)"
         return _refused(file, "local_path_not_allowed", f"{gone}, and {why}")
-    return _checked(replace(file, size_bytes=size), unfit_size(size, limit))
+    return _checked(_sized(file, size, etag=""), unfit_size(size, limit))
 
 
-def _weighed(files: Sequence[NewFile], measured: Mapping[int, NewFile]) -> list[NewFile]:
-    """Return files as they were measured, each with the tokens the model will read of it."""
-    return [_with_tokens(measured.get(file.position, file)) for file in files]
-
-
-def _with_tokens(file: NewFile) -> NewFile:
-    if file.code:
-        return file
-    tokens, _ = file_tokens(file.kind, file.context, file.size_bytes)
-    return replace(file, tokens=tokens)
+def _sized(file: NewFile, size_bytes: int, etag: str) -> NewFile:
+    """Return a file with its size and what the model will read of it."""
+    tokens, _ = file_tokens(file.kind, file.context, size_bytes)
+    return replace(file, size_bytes=size_bytes, etag=etag, tokens=tokens)
 
 
 def _checked(file: NewFile, problem: Unfit | None) -> NewFile:

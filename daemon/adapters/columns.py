@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 USD_DIGITS = 12
 _UNIT = Decimal(1).scaleb(-USD_DIGITS)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Words(TypeDecorator[str]):
@@ -38,7 +39,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Write JSON in ASCII."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
+        return None if value is None else _encode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Read JSON."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, literal_column, select, update
 
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
@@ -23,7 +23,7 @@ class Plans:
 
     def plan_files(self, held: Held, files: Sequence[NewFile], cursor: Mapping[str, object]) -> None:
         """Add files to the plan, with the records they need not buy, and move its cursor."""
-        rows = [_file_row(held.id, file) for file in files]
+        rows = [file_row(held.id, file) for file in files]
         with self.database.write() as connection:
             _move_cursor(connection, held, cursor)
             insert_new(connection, _files, rows)
@@ -41,14 +41,17 @@ class Plans:
             return frozenset(found)
 
     def uncut_files(self, batch_id: str, first: int, limit: int) -> Sequence[NewFile]:
-        """Return files that are not REFUSED, from a position on, in order, with what is reused of them."""
-        asked = select(_files).where(
+        """Return files that are not REFUSED, from a position on, in order, with what is reused of them.
+
+        Their context stays behind: it was weighed already, and a million of them take time to read.
+        """
+        asked = select(*_UNCUT).where(
             _files.c.batch_id == batch_id, _files.c.position >= first, _files.c.code == ""
         )
         with self.database.read() as connection:
             rows = connection.execute(asked.order_by(_files.c.position).limit(limit)).all()
             reused = links(connection, batch_id, rows[0].position, rows[-1].position) if rows else {}
-        return [_new_file(row, reused.get(row.position, {})) for row in rows]
+        return [new_file(row, reused.get(row.position, {})) for row in rows]
 
     def plan_chunks(self, held: Held, chunks: Sequence[NewChunk], cursor: Mapping[str, object]) -> None:
         """Add chunks with their files and records and move the cursor."""
@@ -69,6 +72,10 @@ class Plans:
 
 
 _files, _chunks = files, chunks
+_UNCUT: list[Any] = [
+    *(column for column in files.c if column.name not in {"batch_id", "context", "source"}),
+    literal_column("'{}'", files.c.context.type).label("context"),
+]
 
 
 def _move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object]) -> None:
@@ -77,7 +84,8 @@ def _move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object
     connection.execute(row.values(cursor=dict(cursor), wake_after=None))
 
 
-def _file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
+def file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
+    """Return the columns of a file."""
     return {
         "batch_id": batch_id,
         "position": file.position,
@@ -98,7 +106,8 @@ def _file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
     }
 
 
-def _new_file(row: Row[Any], reused: Mapping[str, str]) -> NewFile:
+def new_file(row: Row[Any], reused: Mapping[str, str]) -> NewFile:
+    """Return a file from its row, with what is reused of it by analysis type."""
     return NewFile(
         row.position,
         row.file_id,
