@@ -1,6 +1,7 @@
-"""Finding the batch that a message names by batch_id or by request_id."""
+"""Finding the batch that a message speaks of."""
 
 from consumers.core import layout
+from consumers.core.faults import Missing
 from consumers.core.rows import Batch
 from consumers.core.world import Refuse, World
 from schemas.messages import OfBatch
@@ -9,6 +10,14 @@ from schemas.messages import OfBatch
 def named_batch(message: OfBatch, world: World) -> Batch | Refuse:
     """Return the batch a message speaks of, or the refusal that says it is unknown."""
     batch_id = message.batch_id or layout.batch_id(message.request_id or "")
+    field, name = ("batch_id", batch_id) if message.batch_id else ("request_id", message.request_id)
+    why = f'Field "{field}": batch {name!r} is not in the store. Give one that `novabatch status` lists.'
+    return world.store.batch(batch_id) or Refuse("unknown_batch", why)
+
+
+def stored_batch(batch_id: str, world: World) -> Batch:
+    """Return a batch that was there before. Raises Missing."""
     batch = world.store.batch(batch_id)
-    name = message.batch_id or message.request_id
-    return batch or Refuse("unknown_batch", f"batch {name} is not in the store: see `novabatch status`")
+    if batch is None:
+        raise Missing(f"batch {batch_id} left the store")
+    return batch

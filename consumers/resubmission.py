@@ -1,23 +1,28 @@
-"""Another round for a batch: the records that failed, in new chunks, and only they."""
+"""Another round for a batch: the records that are sent again, in new chunks, and only they."""
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
 
-from consumers.core.chunks import split
+from consumers.core.chunks import LOOKAHEAD_CHUNKS, Cut, Limits, cut_ahead
 from consumers.core.cutting import Cutter, Item, limits
 from consumers.core.faults import Rejected
-from consumers.core.rows import Batch, FailedRecord, Held, NewRecord
-from consumers.core.world import Done, World, done
+from consumers.core.lifecycle import BatchState
+from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
+from consumers.core.world import World
 from consumers.planning import put_plan
-from consumers.wake import next_chunks
 from schemas.facts import RoundAdded
+from schemas.models import Model
+
+WINDOW = 3000
 
 TokensToAsk = Callable[[FailedRecord], int | None]
+Items = Callable[[], Iterator[Item]]
+"""Streams what is to be sent again, in plan order; the same each time it is called."""
 
 
-def gather(batch: Batch, ask: TokensToAsk, world: World) -> list[Item]:
-    """Return the files with the records to send again; ``ask`` gives the tokens, or None to leave one out."""
-    items = []
+def gather(batch: Batch, ask: TokensToAsk, world: World) -> Iterator[Item]:
+    """Stream the files with the records to send again; ``ask`` gives the tokens, or None to leave one out."""
     failed = world.store.failed_records(batch.batch_id)
     for position, records in groupby(failed, key=lambda record: record.position):
         mine = list(records)
@@ -28,25 +33,81 @@ def gather(batch: Batch, ask: TokensToAsk, world: World) -> list[Item]:
         )
         if again:
             first = mine[0]
-            items.append(Item(position, first.file_id, first.s3_key, first.size_bytes, again, first.tokens))
-    return items
+            yield Item(position, first.file_id, first.s3_key, first.size_bytes, again, first.tokens)
 
 
-def resubmit(batch: Batch, held: Held, items: list[Item], world: World) -> Done:
-    """Add the next round in one transaction, after its plan stands in S3, and wake its chunks."""
+def resubmit(batch: Batch, held: Held, items: Items, world: World) -> RoundAdded | None:
+    """Add the next round in one transaction, after its plan stands in S3; ``batch`` was read under its lease.
+
+    The chunks are made twice, once for the plan and once for the store, so that no round is ever held in
+    memory. Where the batch changed meanwhile, by a cancel or the late end of a chunk, nothing is added and
+    None returned.
+    """
+    model = model_of(batch, world)
+    bounds, round_ = limits(world.policy, model), batch.round + 1
+    cutter = Cutter(batch, model, world.analyses, world.now.date())
+    first = world.store.next_index(batch.batch_id)
+
+    def chunks() -> Iterator[NewChunk]:
+        index = first
+        for mine, cuts in _cut(items(), bounds):
+            new = cutter.chunks(mine, cuts, index, round_, since=world.now)
+            index += len(new)
+            yield from new
+
+    tally = _Tally()
+    put_plan(batch, round_, tally.of(chunks(), world), world)
+    if not world.store.add_round(held, round_, chunks(), batch.changes):
+        return None
+    return RoundAdded(batch.batch_id, round_, tally.chunks, tally.records)
+
+
+def model_of(batch: Batch, world: World) -> Model:
+    """Return a batch's model. Raises Rejected if it is no longer known."""
     model = world.models.find(batch.model)
     if model is None:
         raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
-    bounds = limits(world.policy, model)
-    cuts = split([item.piece() for item in items], bounds)
-    first = len(world.store.chunk_ids(batch.batch_id))
-    round_ = batch.round + 1
-    cutter = Cutter(batch, model, world.analyses, world.now.date())
-    new = cutter.chunks(items, cuts, first, round_, since=world.now)
-    world.checkpoint()
-    put_plan(batch, round_, new, world)
-    if not world.store.add_round(held, round_, new):
-        return Done()
-    records = sum(len(item.records) for item in items)
-    added = RoundAdded(batch.batch_id, round_, len(new), records)
-    return done([added], next_chunks(batch.model, world))
+    return model
+
+
+def never_planned(batch: Batch) -> str:
+    """Say which files of a planned batch no retry can send, and what to do; empty if there are none."""
+    if batch.state is BatchState.PLANNING:
+        return ""
+    reason = batch.cursor.get("reason")
+    if reason:
+        why = f"its plan could not be made ({reason})"
+    elif batch.cursor.get("phase", "read") != "finish":
+        why = "it was cancelled while it was planned"
+    else:
+        return ""
+    reused = "" if batch.terms.options.reuse == "never" else ": what succeeded is reused, not bought again"
+    return f"Files that had no chunk yet are not sent: {why}. Post the request again under a new request_id{reused}."
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts what is planned on its way to S3."""
+
+    chunks: int = 0
+    records: int = 0
+
+    def of(self, chunks: Iterable[NewChunk], world: World) -> Iterator[NewChunk]:
+        for chunk in chunks:
+            world.checkpoint()
+            self.chunks += 1
+            self.records += len(chunk.records)
+            yield chunk
+
+
+def _cut(items: Iterator[Item], bounds: Limits) -> Iterator[tuple[list[Item], list[Cut]]]:
+    """Cut a stream window by window; each comes with the cuts that are safe to make in it."""
+    size = max(WINDOW, (LOOKAHEAD_CHUNKS + 2) * bounds.max_files)
+    window: list[Item] = []
+    complete = False
+    while not complete:
+        window += islice(items, size - len(window))
+        complete = len(window) < size
+        ahead = cut_ahead([item.piece() for item in window], bounds, complete)
+        yield window, ahead.cuts
+        window = window[ahead.kept_from :]

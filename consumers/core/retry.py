@@ -1,4 +1,4 @@
-"""Which failed records are sent again by themselves, and with how many tokens."""
+"""Which failed records are sent again, by themselves or as a person asked, and with how many tokens."""
 
 import re
 
@@ -31,6 +31,19 @@ def tokens_for_retry(record: FailedRecord, max_attempts: int, most_tokens: int) 
         return None
     if record.outcome is Outcome.TRUNCATED:
         return next_max_tokens(record.max_tokens, most_tokens)
+    return record.max_tokens
+
+
+def tokens_asked_again(record: FailedRecord, most_tokens: int) -> int | None:
+    """Return how many tokens to allow a record that a person wants sent again; None where it is not.
+
+    A repaired answer is kept, and what was paid for and could not be read is never bought again.
+    """
+    if record.error_code == "RESULT_FETCH_FAILED":
+        return None
+    if record.outcome is Outcome.TRUNCATED:
+        more = next_max_tokens(record.max_tokens, most_tokens)
+        return None if record.repaired else more or record.max_tokens
     return record.max_tokens
 
 

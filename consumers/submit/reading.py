@@ -40,10 +40,11 @@ def _store(batch: Batch, page: Page, held: Held, world: World) -> list[Fact]:
     if page.at is None:
         cursor = {"phase": "cut", "first": 0, "index": 0}
     world.store.plan_files(held, files, cursor)
-    return list(_decided(batch, files))
+    return list(decided(batch, files))
 
 
-def _decided(batch: Batch, files: Sequence[NewFile]) -> Iterator[Fact]:
+def decided(batch: Batch, files: Sequence[NewFile]) -> Iterator[Fact]:
+    """Tell what was decided about files."""
     refused = sum(1 for file in files if file.code)
     reused = sum(1 for file in files if file.reused and len(file.reused) == len(file.analysis_types))
     counts = {"planned": len(files) - refused - reused, "reused": reused, "refused": refused}

@@ -70,6 +70,8 @@ batches = Table(
     Column("committed_usd", Usd, nullable=False, default=Decimal(0)),
     Column("stopped", Words, nullable=False, default=""),
     Column("canary", Integer),
+    Column("retried", Integer, nullable=False, default=0),
+    Column("first_round", Integer, nullable=False, default=0),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
     *_troubles(),

@@ -60,11 +60,13 @@ def read(text: str) -> "Message":
 
 def _with_request_id(text: str) -> str:
     """Add a request_id where a request has none; what is no JSON object is left for the parser to judge."""
+    from schemas.json_object import BadJson, read_object
+
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
+        fields = read_object(text)
+    except BadJson:
         return text
-    if not isinstance(fields, dict) or fields.get("type", "submit_batch") != "submit_batch":
+    if fields.get("type", "submit_batch") != "submit_batch":
         return text
     return text if "request_id" in fields else json.dumps({**fields, "request_id": f"cli-{uuid4().hex[:16]}"})
 
@@ -99,20 +101,27 @@ def cancel(batch: str) -> None:
 def retry(batch: str) -> None:
     """Send again what has no good result.
 
-    The batch must have ended; permanent failures are tried again, too.
+    The batch must have ended; permanent failures are tried again, too, and refused files looked at again.
     """
     from consumers.core.lifecycle import BATCH_ENDS, BatchState
+    from consumers.resubmission import never_planned
     from schemas.messages import RetryBatch
 
     with open_access() as access:
         batch_id = access.batch_id_of(batch)
-        state = access.views.state_of(batch_id)
-        if state not in BATCH_ENDS:
+        stored = access.store.batch(batch_id)
+        if stored is None or stored.state not in BATCH_ENDS:
+            state = stored.state if stored else "gone"
             raise click.ClickException(
                 f"batch {batch_id} is {state}: retry it when it has ended, or cancel it first."
             )
-        if state == BatchState.COMPLETED:
+        if stored.state is BatchState.COMPLETED:
             click.echo(f"batch {batch_id} is COMPLETED: nothing to send again, nothing was sent")
             return
-        access.send(RetryBatch(batch_id=batch_id))
+        left_out, count = never_planned(stored), access.store.count(batch_id)
+        if left_out and not count.records + count.refused:
+            raise click.ClickException(f"batch {batch_id} has nothing to send again. {left_out}")
+        access.send(RetryBatch(batch_id=batch_id, revision=stored.revision))
     click.echo(f"sent retry_batch for {batch_id}: see `novabatch status {batch_id}`")
+    if left_out:
+        click.echo(f"note: {left_out}", err=True)

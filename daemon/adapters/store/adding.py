@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection
 
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import NewChunk, NewRecord
 from daemon.adapters.store.database import insert_new
-from daemon.adapters.tables import chunk_files, chunks, files, records
+from daemon.adapters.tables import chunk_files, chunks, records
 from schemas.models import base_model
 
 
 def add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:
-    """Insert chunks with all that belongs to them; files refused before get another chance."""
+    """Insert chunks with all that belongs to them."""
     insert_new(connection, chunks, [_chunk_row(batch_id, chunk) for chunk in new])
     placed = [
         {"chunk_id": chunk.chunk_id, "position": position, "safe_name": name}
@@ -24,12 +24,6 @@ def add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -
     insert_new(
         connection, records, [_record_row(batch_id, chunk, each) for chunk in new for each in chunk.records]
     )
-    if any(chunk.round for chunk in new):
-        again = update(files).where(
-            files.c.batch_id == batch_id, files.c.position == bindparam("at"), files.c.code != ""
-        )
-        at = [{"at": row["position"]} for row in placed]
-        connection.execute(again.values(code="", reason=""), at)
 
 
 def _chunk_row(batch_id: str, chunk: NewChunk) -> dict[str, Any]:

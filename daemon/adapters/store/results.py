@@ -1,19 +1,17 @@
-"""What result lines and retries are made of, streamed in plan order without a transaction held open."""
+"""What result lines are made of, streamed in plan order without a transaction held open."""
 
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, and_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import layout
 from consumers.core.lines import ResultRow
-from consumers.core.rows import FailedRecord
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.plans import echo_of
-from daemon.adapters.tables import batches, chunk_files, files, record_current, record_superseded, records
-from schemas.outcomes import Outcome
+from daemon.adapters.tables import batches, chunk_files, files, record_current, records
 
 FILES_AT_ONCE = 250
 REFUSED = "REFUSED"
@@ -23,30 +21,12 @@ _RECORD = [
     if column.name not in {"batch_id", "position", "chunk_id", "raw_text", "superseded", "max_tokens"}
 ]
 _FILE = [column for column in files.c if column.name not in {"batch_id", "context", "local_path", "source"}]
-_whole = or_(records.c.outcome == Outcome.SUCCEEDED, records.c.reused_from.is_not(None))
 
 
 class Results:
     """The streams a settling batch reads."""
 
     database: Database
-
-    def failed_records(self, batch_id: str) -> Iterator[FailedRecord]:
-        """Stream the current records that are not whole, in plan order, each with its past outcomes."""
-        bad = and_(record_current, records.c.outcome.is_not(None), ~_whole)
-        after = -1
-        while True:
-            with self.database.read() as connection:
-                positions = _positions(connection, batch_id, after, bad)
-                rows = connection.execute(_failed(batch_id, positions, bad)).all() if positions else []
-                past = _past(connection, batch_id, positions) if positions else {}
-            ordered = sorted(rows, key=_in_plan)
-            yield from (
-                _failed_record(row, past.get((row.position, row.analysis_type), ())) for row in ordered
-            )
-            if len(positions) < FILES_AT_ONCE:
-                return
-            after = positions[-1]
 
     def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
         """Stream current records and REFUSED files; of a chunk all its records and its own refused files."""
@@ -62,71 +42,6 @@ class Results:
             if len(page) < FILES_AT_ONCE:
                 return
             after = page[-1].position
-
-
-def _positions(connection: Connection, batch_id: str, after: int, which: ColumnElement[bool]) -> list[int]:
-    asked = select(records.c.position).where(
-        records.c.batch_id == batch_id, records.c.position > after, which
-    )
-    page = asked.distinct().order_by(records.c.position).limit(FILES_AT_ONCE)
-    return list(connection.execute(page).scalars())
-
-
-def _failed(batch_id: str, positions: Sequence[int], which: ColumnElement[bool]) -> Select[Any]:
-    return (
-        select(
-            records,
-            files.c.file_id,
-            files.c.size_bytes,
-            files.c.s3_key,
-            files.c.analysis_types,
-            files.c.tokens,
-        )
-        .join(files, and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position))
-        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), which)
-    )
-
-
-def _past(
-    connection: Connection, batch_id: str, positions: Sequence[int]
-) -> dict[tuple[int, str], tuple[Outcome, ...]]:
-    """Read the outcomes of earlier attempts, oldest first."""
-    asked = (
-        select(records.c.position, records.c.analysis_type, records.c.outcome)
-        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), record_superseded)
-        .where(records.c.outcome.is_not(None))
-        .order_by(records.c.attempt)
-    )
-    past: dict[tuple[int, str], tuple[Outcome, ...]] = {}
-    for row in connection.execute(asked):
-        key = (row.position, row.analysis_type)
-        past[key] = (*past.get(key, ()), Outcome(row.outcome))
-    return past
-
-
-def _in_plan(row: Row[Any]) -> tuple[int, int]:
-    types = row.analysis_types
-    return row.position, types.index(row.analysis_type) if row.analysis_type in types else len(types)
-
-
-def _failed_record(row: Row[Any], past: tuple[Outcome, ...]) -> FailedRecord:
-    return FailedRecord(
-        row.position,
-        row.file_id,
-        row.analysis_type,
-        row.attempt,
-        Outcome(row.outcome),
-        row.error_code or "",
-        row.error_message or "",
-        row.retryable,
-        row.repaired,
-        row.max_tokens,
-        past,
-        row.size_bytes,
-        row.s3_key,
-        attempts=len(past) + 1,
-        tokens=row.tokens,
-    )
 
 
 def _batch(batch_id: str) -> Select[Any]:
