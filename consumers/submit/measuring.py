@@ -33,7 +33,7 @@ def measure(
     for bucket, folder, keys in _folders(place for place in places if place not in told):
         found.update(_listed(bucket, folder, keys, world))
     rest = [place for place in dict.fromkeys(places) if place not in found]
-    for place, answer in zip(rest, world.objects.heads(rest), strict=True):
+    for place, answer in zip(rest, world.objects.heads(rest) if rest else (), strict=True):
         world.checkpoint()
         found[place] = answer
     return found
