@@ -1,7 +1,9 @@
 """The models novabatch can use: ids, aliases, limits, and prices with the date they hold from.
 
 Sources: limits from AWS's Bedrock quotas page for batch inference, output limits from the per-record
-errors of live jobs, prices from AWS's Bedrock price list as noted on the date they carry.
+errors of live jobs, prices from AWS's Bedrock price list as noted on the date they carry, bounds of the
+sampling settings from AWS's request schemas of Nova and Nova 2. Those say "greater than 0" where other
+pages of the same guides ask for a temperature of 0, so the least values only move a setting up to them.
 """
 
 import re
@@ -11,7 +13,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from schemas.inference import Bounds
 
 PROFILE_PREFIX = re.compile(r"^(?:global|apac|[a-z]{2}(?:-gov)?)\.")
 
@@ -19,7 +23,10 @@ MAX_RECORDS = 50_000
 MIN_RECORDS = 100
 MAX_JOB_BYTES = 5_000_000_000
 MAX_FILE_BYTES = 1_000_000_000
+MAX_INPUT_BYTES = 1_000_000_000
 SLOTS = 20
+ANY_RATIO: Bounds = (0.0, 1.0)
+ABOVE_ZERO: Bounds = (0.00001, 1.0)
 
 
 class BadModelTable(ValueError):
@@ -41,8 +48,9 @@ class Price:
 class Model:
     """One model: the id jobs are created with, its limits and its prices (oldest first).
 
-    Records are per job, bytes are per job (all that lies under the input folder) and per media file,
-    `slots` are open jobs per account, Region and base model.
+    Records are per job, bytes are per job (all that lies under the input folder), per media file and per
+    input file (the manifest), `slots` are open jobs per account, Region and base model. `temperature` and
+    `top_p` are the least and the greatest value the model takes.
     """
 
     id: str
@@ -53,6 +61,9 @@ class Model:
     min_records: int = MIN_RECORDS
     max_job_bytes: int = MAX_JOB_BYTES
     max_file_bytes: int = MAX_FILE_BYTES
+    max_input_bytes: int = MAX_INPUT_BYTES
+    temperature: Bounds = ANY_RATIO
+    top_p: Bounds = ANY_RATIO
     slots: int = SLOTS
     prices: tuple[Price, ...] = ()
 
@@ -174,6 +185,14 @@ def _plain_number(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _in_order(bounds: Bounds) -> Bounds:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the first is the least value, the second the greatest")
+    return bounds
+
+
+_Limit = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+_Bounds = Annotated[tuple[_Limit, _Limit], AfterValidator(_in_order)]
 _Usd = Annotated[Decimal, BeforeValidator(_plain_number), Field(ge=0, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1, strict=True)]
 
@@ -198,7 +217,10 @@ class _Entry(_Strict):
     min_records: _Count | None = None
     max_job_bytes: _Count | None = None
     max_file_bytes: _Count | None = None
+    max_input_bytes: _Count | None = None
     max_output_tokens: _Count | None = None
+    temperature: _Bounds | None = None
+    top_p: _Bounds | None = None
     slots: _Count | None = None
     prices: tuple[_PriceEntry, ...] | None = None
 
@@ -218,7 +240,13 @@ class _File(_Strict):
 def _nova(model_id: str, alias: str, max_output_tokens: int, *usd: str) -> Model:
     batch_in, batch_out, on_demand_in, on_demand_out = map(Decimal, usd)
     price = Price(batch_in, batch_out, on_demand_in, on_demand_out, since=date(2026, 11, 1))
-    return Model(model_id, base_model(model_id), (alias,), max_output_tokens, prices=(price,))
+    return Model(
+        model_id, base_model(model_id), (alias,), max_output_tokens, top_p=ABOVE_ZERO, prices=(price,)
+    )
+
+
+def _nova_2(model_id: str, alias: str, *usd: str) -> Model:
+    return replace(_nova(model_id, alias, 65_535, *usd), temperature=ABOVE_ZERO, top_p=ANY_RATIO)
 
 
 # USD per million tokens: batch in, batch out, on demand in, on demand out.
@@ -226,6 +254,6 @@ BUILT_IN = (
     _nova("us.amazon.nova-micro-v1:0", "nova-micro", 10_000, "0.0175", "0.07", "0.035", "0.14"),
     _nova("us.amazon.nova-lite-v1:0", "nova-lite", 10_000, "0.03", "0.12", "0.06", "0.24"),
     _nova("us.amazon.nova-pro-v1:0", "nova-pro", 10_000, "0.40", "1.60", "0.80", "3.20"),
-    _nova("us.amazon.nova-2-lite-v1:0", "nova-2-lite", 65_535, "0.165", "1.375", "0.33", "2.75"),
-    _nova("global.amazon.nova-2-lite-v1:0", "global-nova-2-lite", 65_535, "0.15", "1.25", "0.30", "2.50"),
+    _nova_2("us.amazon.nova-2-lite-v1:0", "nova-2-lite", "0.165", "1.375", "0.33", "2.75"),
+    _nova_2("global.amazon.nova-2-lite-v1:0", "global-nova-2-lite", "0.15", "1.25", "0.30", "2.50"),
 )

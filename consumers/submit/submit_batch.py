@@ -9,12 +9,12 @@ from consumers.core.lifecycle import BatchState
 from consumers.core.rows import NewBatch
 from consumers.core.world import Done, Outcome, Policy, Refuse, World, done
 from consumers.endings import stamp
+from consumers.submit.asked import asked_problem
 from schemas.analyses import Registry
 from schemas.events import Event, EventName
 from schemas.facts import BatchAccepted
-from schemas.kinds import Kind
 from schemas.messages import PlanBatch, SubmitBatch
-from schemas.models import ModelTable
+from schemas.models import Model, ModelTable
 
 Problem = tuple[str, str]
 """A code and a sentence."""
@@ -89,23 +89,17 @@ def problem_of(
 ) -> Problem | None:
     """Say why a request can never work (a code and a sentence), as far as it tells by itself."""
     return (
-        _model_problem(message, models)
+        _model_problem(message, models, policy)
         or _places_problem(message, policy)
-        or _types_problem(message, analyses)
+        or _asked_problem(message, models, analyses)
     )
 
 
-def _model_problem(message: SubmitBatch, models: ModelTable) -> Problem | None:
+def _model_problem(message: SubmitBatch, models: ModelTable, policy: Policy) -> Problem | None:
     model = models.find(message.model)
     if model is None:
         known = ", ".join(models.names())
         return "unknown_model", f'Field "model": {message.model!r} is not in the model table. Known: {known}.'
-    limit, asked = model.max_output_tokens, message.options.max_tokens
-    if asked is not None and asked > limit:
-        return (
-            "invalid_message",
-            f'Field "options.max_tokens": {asked} is over the limit of {limit} of {model.id}.',
-        )
     return None
 
 
@@ -136,19 +130,9 @@ def _place_of(uri: str) -> layout.S3Place | None:
     return place if place.key and not place.key.endswith("/") else None
 
 
-def _types_problem(message: SubmitBatch, analyses: Registry) -> Problem | None:
-    asked = set(message.analysis_types)
-    unknown = sorted(asked.difference(analyses.names))
-    if unknown:
-        return "unknown_analysis_type", (
-            f'Field "analysis_types": {", ".join(unknown)} unknown. Known: {", ".join(analyses.names)}.'
-        )
-    doubled = sorted({part for kind in Kind for part in analyses.parts_of("combined", kind)} & asked)
-    if "combined" in asked and doubled:
-        return "invalid_message", (
-            f'Field "analysis_types": "combined" holds {", ".join(doubled)} already. Ask for one of the two.'
-        )
-    return None
+def _asked_problem(message: SubmitBatch, models: ModelTable, analyses: Registry) -> Problem | None:
+    model = models.find(message.model)
+    return asked_problem(message, model, analyses) if model else None
 
 
 def lost_database(batch_id: str) -> Problem:

@@ -123,6 +123,11 @@ def test_without_a_file_the_built_in_models_remain(text: str | None) -> None:
         ('{"models": [{"id": "x.y"}]}', r"models\.0\.max_output_tokens is missing: x\.y is new"),
         ('{"models": [{"id": "x.y", "slots": 0}]}', r"models\.0\.slots cannot be 0.*Correct it"),
         ('{"models": [{"id": "x.y", "slots": true}]}', r"models\.0\.slots cannot be True"),
+        ('{"models": [{"id": "x.y", "top_p": [1]}]}', r"models\.0\.top_p\.1 is missing"),
+        (
+            '{"models": [{"id": "x.y", "temperature": [1, 0]}]}',
+            r"models\.0\.temperature cannot be.*least value",
+        ),
         (
             '{"models": [{"id": "x.y", "max_output_tokens": 5, "min_records": 9, "max_records": 2}]}',
             r"MIN_RECORDS is 9, more than the 2 records.*x\.y",
@@ -149,7 +154,8 @@ def test_a_bad_file_is_refused_with_the_field_and_the_remedy(text: str, message:
         {"language": "de</file_context>"},
         {"max_tokens": 0},
         {"max_tokens": True},
-        {"temperature": 1.5},
+        {"temperature": -0.5},
+        {"temperature": float("inf")},
         {"top_p": float("nan")},
         {"reuse": "sometimes"},
         {"unknown": 1},
