@@ -7,7 +7,9 @@ from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.sqs.models import sqs_backends
 
+from deploy.local import sqs_fixes
 from deploy.local.bedrock.engine import Engine
 from deploy.local.bedrock.jobs import stamp
 from deploy.local.calls import Calls, Environ
@@ -34,6 +36,7 @@ class Admin:
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("GET", "settings"): lambda _: asdict(engine.knobs),
             ("POST", "settings"): self._change_settings,
+            ("POST", "return"): lambda asked: _return_messages(**asked),
             ("POST", "reset"): lambda _: self._reset(),
         }
 
@@ -92,6 +95,11 @@ class Admin:
         reset_model_data()
         self._calls.clear()
         return {"reset": True}
+
+
+def _return_messages(queue: str) -> dict[str, Any]:
+    backends = [backend for account in sqs_backends.values() for backend in account.values()]
+    return {"returned": sqs_fixes.return_messages(backends, queue)}
 
 
 def _send(start_response: StartResponse, status: str, answer: dict[str, Any]) -> list[bytes]:

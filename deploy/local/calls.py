@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 Environ = dict[str, Any]
 
-SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+SCOPE = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 BEDROCK = (
     ("POST", re.compile(r"^/model-invocation-job$"), "CreateModelInvocationJob"),
     ("GET", re.compile(r"^/model-invocation-jobs$"), "ListModelInvocationJobs"),
@@ -26,7 +26,7 @@ def name_of(environ: Environ) -> tuple[str, str]:
         prefix, operation = target.rsplit(".", 1)
         return {"AmazonSQS": "sqs", "AWSEvents": "events"}.get(prefix, prefix), operation
     scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    service = scope.group(1) if scope else "s3"
+    service = scope.group(2) if scope else "s3"
     parts = urlsplit(environ.get("RAW_URI", "/"))
     method = environ["REQUEST_METHOD"]
     if service == "bedrock":
@@ -35,6 +35,12 @@ def name_of(environ: Environ) -> tuple[str, str]:
     if service == "s3":
         return service, _s3_operation(method, parts.path, parts.query, environ)
     return service, "unknown"
+
+
+def caller_of(environ: Environ) -> str:
+    """Return the access key id a request is signed with, if it is signed."""
+    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return scope.group(1) if scope else ""
 
 
 def _s3_operation(method: str, path: str, query_string: str, environ: Environ) -> str:

@@ -32,6 +32,10 @@ class Control:
         """Change settings such as `step_seconds`."""
         return self._ask("POST", "settings", settings)
 
+    def return_messages(self, queue: str) -> int:
+        """Make a queue's messages visible again that somebody has received; return how many there were."""
+        return int(self._ask("POST", "return", {"queue": queue})["returned"])
+
     def calls(self) -> dict[str, Any]:
         """Return the calls counted so far, by service and operation."""
         counted: dict[str, Any] = self._ask("GET", "calls")["calls"]

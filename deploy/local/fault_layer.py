@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from xml.sax.saxutils import escape
 
 from deploy.local import partial
-from deploy.local.calls import Calls, Environ, name_of
+from deploy.local.calls import Calls, Environ, caller_of, name_of
 from deploy.local.faults import CallFault, Faults
 
 StartResponse = Callable[..., Any]
@@ -31,7 +31,8 @@ class FaultLayer:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         service, operation = name_of(environ)
-        fault = self._faults.for_call(service, operation, environ.get("RAW_URI", ""))
+        text, caller = environ.get("RAW_URI", ""), caller_of(environ)
+        fault = self._faults.for_call(service, operation, text, caller)
         if fault is None:
             return self._inner(environ, self._counted(start_response, service, operation))
         if fault.latency:

@@ -39,13 +39,15 @@ class Fault:
 class CallFault(Fault):
     """A fault of an API call: an error, latency, a lost answer, a body cut short, entries that fail.
 
-    With ``hold`` the caller waits for an answer until all faults are cleared, and then gets none: the call
-    is held ``before`` it is carried out, and never is, or ``after`` it was. ``held`` counts who waits.
+    ``caller`` is the access key id of those it is for. With ``hold`` they wait for an answer until all
+    faults are cleared, and then get none: the call is held ``before`` it is carried out, and never is, or
+    ``after`` it was. ``held`` counts who waits.
     """
 
     service: str = "*"
     operation: str = "*"
     match: str = ""
+    caller: str = ""
     code: str = ""
     message: str = "injected by the local AWS"
     status: int = 0
@@ -70,11 +72,12 @@ class CallFault(Fault):
         """Let go of whoever waits."""
         self._cleared.set()
 
-    def meets(self, service: str, operation: str, text: str) -> bool:
+    def meets(self, service: str, operation: str, text: str, caller: str) -> bool:
         """Tell whether a call is one this fault is for."""
         return (
             self.service in ("*", service)
             and self.operation in ("*", operation)
+            and self.caller in ("", caller)
             and (not self.match or re.search(self.match, text) is not None)
         )
 
@@ -173,10 +176,10 @@ class Faults:
                 "events": asdict(self.events),
             }
 
-    def for_call(self, service: str, operation: str, text: str) -> CallFault | None:
+    def for_call(self, service: str, operation: str, text: str, caller: str = "") -> CallFault | None:
         """Return the first fault that strikes this call."""
         with self._lock:
-            found = (f for f in self._calls if f.meets(service, operation, text) and f.strikes())
+            found = (f for f in self._calls if f.meets(service, operation, text, caller) and f.strikes())
             return next(found, None)
 
     def for_job(self, name: str) -> JobFault | None:

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from moto.core.utils import camelcase_to_underscores
@@ -90,6 +90,20 @@ def change_message_visibility(
         if int(visibility_timeout) == 0:
             queue.pending_messages.discard(message)
             queue._messages_lock.notify_all()
+
+
+def return_messages(backends: Iterable[Any], queue_name: str) -> int:
+    """Make a queue's messages visible that somebody has received, as if their time were over; count them."""
+    returned = 0
+    for queue in [backend.queues[queue_name] for backend in backends if queue_name in backend.queues]:
+        with queue._messages_lock:
+            hidden = [message for message in queue._messages if not message.visible]
+            for message in hidden:
+                message.visible_at = 0
+                queue.pending_messages.discard(message)
+            queue._messages_lock.notify_all()
+            returned += len(hidden)
+    return returned
 
 
 def change_message_visibility_batch(

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
 
 from deploy.local import stack
 from deploy.local.control import RefusedError
-from tests.contracts.local_aws import FOLDER, SUMMARY_PROMPT, LocalAws, text, until, video
+from tests.contracts.local_aws import AS_GIVEN, FOLDER, SUMMARY_PROMPT, LocalAws, text, until, video
 
 pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
@@ -110,6 +111,15 @@ def test_a_call_is_held_before_or_after_it_is_carried_out_and_never_answered(
         with pytest.raises(HTTPClientError):
             call.result(10)
     assert [job["name"] for job in emulator.control.jobs()] == made
+
+
+def test_a_fault_can_be_for_one_caller_only(emulator: LocalAws) -> None:
+    emulator.control.add_faults(calls=[{"code": "SlowDown", "caller": "somebody"}])
+    emulator.s3.list_buckets()
+    session = boto3.Session("somebody", "secret", region_name=stack.REGION)
+    other = session.client("s3", endpoint_url=emulator.url, config=AS_GIVEN)
+    with pytest.raises(ClientError, match="SlowDown"):
+        other.list_buckets()
 
 
 def test_a_fault_can_let_some_calls_pass_first(emulator: LocalAws) -> None:

@@ -74,6 +74,13 @@ def test_a_superseded_receipt_handle_cannot_extend_the_visibility(emulator: Loca
         change(emulator, first["ReceiptHandle"], 60)
 
 
+def test_messages_in_somebodys_hands_can_be_made_visible_before_their_time(emulator: LocalAws) -> None:
+    send(emulator, "a")
+    assert emulator.receive(QUEUE)
+    assert emulator.control.return_messages(QUEUE) == 1
+    assert [message["Body"] for message in emulator.receive(QUEUE)] == ["a"]
+
+
 def test_visibility_ends_twelve_hours_after_the_first_receive(emulator: LocalAws) -> None:
     send(emulator, "a")
     (message,) = emulator.receive(QUEUE)
