@@ -37,6 +37,8 @@ def _version(value: object) -> object:
 
 def _usd(value: object) -> object:
     """Read money given as a number through its shortest text, so that 0.1 stays 0.1."""
+    if isinstance(value, Decimal):
+        return value
     if isinstance(value, float | int) and not isinstance(value, bool):
         return Decimal(str(value))
     if not isinstance(value, str) or not AMOUNT.fullmatch(value):
