@@ -6,6 +6,7 @@ write is refused, the folder is never put on Python's search path, and no compil
 
 import ast
 import hashlib
+import json
 import stat
 import sys
 import traceback
@@ -19,6 +20,8 @@ from schemas.shapes import Analysis, Options
 from schemas.shapes.prompt import CONTEXT_BEGIN, CONTEXT_END
 
 SETTING = "NOVABATCH_ANALYSES_DIR"
+LONGEST_PROMPT = 100_000
+"""Bytes, without the context of a file. The longest built-in prompt has 7,000."""
 
 
 class BadAnalysisFile(ValueError):
@@ -129,6 +132,10 @@ def _try(path: Path, line: int, analysis: Analysis) -> None:
         prompt = analysis.prompt(Options(), {})
     except Exception as error:
         raise _bad(path, _line_in(path, error, line), f"{analysis.name}: {_told(error)}") from error
+    if (size := len(json.dumps(prompt))) > LONGEST_PROMPT:
+        raise _bad(
+            path, line, f"{analysis.name}: its prompt has {size} bytes, over the limit of {LONGEST_PROMPT}"
+        )
     if prompt.count(CONTEXT_BEGIN) != 1 or prompt.count(CONTEXT_END) != 1:
         raise _bad(path, line, f"{analysis.name}: its text holds {CONTEXT_BEGIN} itself")
 

@@ -24,6 +24,7 @@ MIN_RECORDS = 100
 MAX_JOB_BYTES = 5_000_000_000
 MAX_FILE_BYTES = 1_000_000_000
 MAX_INPUT_BYTES = 1_000_000_000
+SMALLEST_INPUT = 10_000_000
 SLOTS = 20
 ANY_RATIO: Bounds = (0.0, 1.0)
 ABOVE_ZERO: Bounds = (0.00001, 1.0)
@@ -217,7 +218,7 @@ class _Entry(_Strict):
     min_records: _Count | None = None
     max_job_bytes: _Count | None = None
     max_file_bytes: _Count | None = None
-    max_input_bytes: _Count | None = None
+    max_input_bytes: Annotated[int, Field(ge=SMALLEST_INPUT, strict=True)] | None = None
     max_output_tokens: _Count | None = None
     temperature: _Bounds | None = None
     top_p: _Bounds | None = None

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from consumers.core import layout
+from consumers.core.context import unfit_context
 from consumers.core.faults import Denied, Missing, Rejected
 from consumers.core.forecast import file_tokens
 from consumers.core.media import format_refusal, media_of
@@ -122,7 +123,7 @@ def _at_sight(batch: Batch, file: NewFile, world: World) -> NewFile:
         asked = ", ".join(batch.terms.analysis_types)
         why = f"none of the types asked for ({asked}) exists for a {file.kind}"
         return _refused(file, "type_not_for_kind", why)
-    return file
+    return _checked(file, unfit_context(file.context))
 
 
 def _types(batch: Batch, kind: str, world: World) -> tuple[str, ...]:

@@ -1,14 +1,25 @@
 """Manifest lines: what they hold, and that they survive any reader."""
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.core.manifest import padding_line, record_line
+from consumers.core import layout
+from consumers.core.context import MAX_CONTEXT_BYTES, context_of, unfit_context
+from consumers.core.manifest import FRAME_BYTES, LONGEST_LINE, lines_bytes, padding_line, record_line
 from consumers.core.media import Media, media_of
+from consumers.core.names import MAX_NAME
+from daemon.analysis_files import LONGEST_PROMPT
+from schemas.analyses import REGISTRY
 from schemas.inference import Inference
+from schemas.options import Options, SummaryDepth
+from schemas.shapes.analysis import Analysis
+from schemas.shapes.prompt import context_json
+from tests.core.answers import json_values, unhurried
 
 URI = "s3://media/nova_batch/job_20260105_070809_abcdef_000/files/a.mov"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -83,6 +94,37 @@ def test_no_reader_finds_a_line_end_within_a_line(prompt: str) -> None:
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     assert len(line.decode().splitlines()) == 1
+
+
+@pytest.mark.parametrize("each", list(REGISTRY), ids=lambda each: f"{each.name}-{each.kind}")
+@unhurried
+@given(
+    said=st.dictionaries(st.text(max_size=20), json_values, max_size=5),
+    s3_key=st.text(max_size=300),
+    depth=st.sampled_from(["brief", "standard", "detailed"]),
+)
+def test_no_line_is_longer_than_it_was_expected_to_be(
+    each: Analysis, said: dict[str, Any], s3_key: str, depth: SummaryDepth
+) -> None:
+    options = Options(summary_depth=depth, language="zh-Hans-CN")
+    expected = lines_bytes([each], options, s3_key, said)
+    line = longest_line(each.prompt(options, context_of(s3_key, said)))
+    assert expected - 2 * FRAME_BYTES < len(line) <= expected <= LONGEST_LINE
+
+
+def longest_line(prompt: str) -> bytes:
+    """Write a line in which everything beside the prompt is as long as it can be."""
+    record_id = layout.record_id("9" * 64, "x" * 64)
+    folder = layout.folder_name(datetime(2026, 1, 5, tzinfo=UTC), layout.batch_id("r"), layout.MAX_INDEX)
+    uri = layout.s3_uri("b" * 63, layout.file_key(folder, "x" * MAX_NAME))
+    return record_line(record_id, uri, accepted("a.3gp"), prompt, Inference(65_535, 1 / 3, 1 / 3))
+
+
+def test_the_longest_line_that_can_be_is_as_long_as_it_is_counted() -> None:
+    said = {"x": "\\" * ((MAX_CONTEXT_BYTES - 10) // 2)}
+    assert unfit_context(said) is None
+    line = longest_line('"' * (LONGEST_PROMPT // 2) + context_json(context_of("<" * 1024, said)))
+    assert 0.9 * LONGEST_LINE < len(line) <= LONGEST_LINE
 
 
 def test_the_same_record_gives_the_same_bytes_whatever_came_before() -> None:
