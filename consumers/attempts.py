@@ -15,9 +15,15 @@ GiveUp = Callable[[int, Fault], Outcome]
 
 
 def attempt(
-    held: Held, kind: str, world: World, work: Work, give_up: GiveUp | None = None, tries: int = TRIES
+    held: Held,
+    kind: str,
+    world: World,
+    work: Work,
+    give_up: GiveUp | None = None,
+    tries: int = TRIES,
+    of: type[Fault] = Fault,
 ) -> Outcome:
-    """Do the work; a fault is counted on the row by kind, and the row rests.
+    """Do the work; a fault (``of`` a type) is counted on the row by kind, and the row rests.
 
     Below ``tries`` the message comes again later. Then ``give_up`` decides; without it the row is left to
     the reconciler, which wakes it hourly, and a finding tells a person.
@@ -26,7 +32,7 @@ def attempt(
         return work()
     except LeaseLost:
         raise
-    except Fault as fault:
+    except of as fault:
         count = world.store.failed(held, kind, fault.message, world.now)
         if count < tries:
             return Later(min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE), fault.message)

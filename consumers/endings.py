@@ -4,6 +4,7 @@ from pydantic import BaseModel
 
 from consumers.core import layout
 from consumers.core.lifecycle import ChunkState
+from consumers.core.retention import is_split
 from consumers.core.rows import Chunk, Held
 from consumers.core.world import Done, World
 from consumers.wake import next_chunks
@@ -52,6 +53,8 @@ def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
         follow.append(_finished(chunk, world))
         if world.policy.cleanup_after_success and chunk.cleaned_at is None:
             follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
+    if is_split(chunk) and chunk.cleaned_at is None:
+        follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
     return (*next_chunks(chunk.model, world), *follow)
 
 

@@ -1,6 +1,7 @@
 """Putting a plan to S3 before the first of its jobs, once and for ever."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from consumers.core import layout
 from consumers.core.faults import Changed
@@ -16,11 +17,18 @@ def put_plan(batch: Batch, round: int, chunks: Iterable[NewChunk], world: World)
     before its round is stored, and again if that run was cut short.
     """
     key = layout.plan_key(batch.batch_id, round)
+    with suppress(Changed):
+        _put(key, batch, chunks, world, if_absent=round == 0)
+
+
+def put_split_plan(batch: Batch, index: int, chunks: Iterable[NewChunk], world: World) -> None:
+    """Write the plan of the chunks that take the place of one; before they are stored, as for a round."""
+    _put(layout.split_plan_key(batch.batch_id, index), batch, chunks, world, if_absent=False)
+
+
+def _put(key: str, batch: Batch, chunks: Iterable[NewChunk], world: World, *, if_absent: bool) -> None:
     request = world.store.request_of(batch.batch_id)
     lines = plan_lines(request, chunks, world.policy.job_name_prefix, batch.batch_id)
-    try:
-        with world.objects.writer(key, content_type="application/jsonl", if_absent=round == 0) as out:
-            for line in lines:
-                out.write(line)
-    except Changed:
-        return
+    with world.objects.writer(key, content_type="application/jsonl", if_absent=if_absent) as out:
+        for line in lines:
+            out.write(line)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 FILE_DECISIONS = ("planned", "reused", "refused")
-COPY_OUTCOMES = ("copied", "present", "refused")
+COPY_OUTCOMES = ("copied", "uploaded", "present", "refused")
 RECONCILE_ACTIONS = (
     "claim_without_job",
     "job_adopted",
@@ -60,7 +60,7 @@ class BatchPlanned(Fact):
 
 @dataclass(frozen=True, slots=True)
 class FilesCopied(Fact):
-    """Files of a chunk were copied, found already there, or refused; ``bytes`` counts what moved."""
+    """Files of a chunk were copied, uploaded, found already there, or refused; ``bytes`` counts what moved."""
 
     event: ClassVar[str] = "files_copied"
     chunk_id: str

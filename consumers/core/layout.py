@@ -162,6 +162,11 @@ def plan_key(batch_id: str, round: int = 0) -> str:
     return results_prefix(batch_id) + (f"plan-r{round}.jsonl" if round else "plan.jsonl")
 
 
+def split_plan_key(batch_id: str, index: int) -> str:
+    """Name the plan of the chunks that one chunk was split into: `plan-s<NNN>.jsonl`, by its number."""
+    return f"{results_prefix(batch_id)}plan-s{_number(index)}.jsonl"
+
+
 def part_key(batch_id: str, index: int) -> str:
     """Name the results of one chunk: `part-<NNNNN>.jsonl`."""
     return f"{results_prefix(batch_id)}part-{_number(index, 5)}.jsonl"

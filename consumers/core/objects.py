@@ -1,10 +1,11 @@
 """The port to objects (S3), and the values that cross it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from consumers.core.faults import Fault
 from consumers.core.local import Upload
 
 
@@ -43,14 +44,20 @@ class Objects(Protocol):
     All calls raise ``faults``: Missing, Denied, Changed, Archived, PassingFault, Rejected.
     """
 
-    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator["ObjectInfo | Exception"]:
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator["ObjectInfo | Fault"]:
         """Measure objects given as (bucket, key), in parallel; answers in order, a Fault in its place."""
 
-    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
-        """Copy objects in parallel as they come; a Fault stands beside the copy it struck."""
+    def copies(self, copies: Sequence[Copy]) -> Generator[tuple[Copy, Fault | None], None, None]:
+        """Copy objects in parallel as they come; a Fault stands beside the copy it struck.
 
-    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
-        """Put local media into our bucket in parallel as they come; a Fault stands beside the upload."""
+        Throttled only after long patience. Closed early, what is under way ends first and no other begins.
+        """
+
+    def uploads(self, uploads: Sequence[Upload]) -> Generator[tuple[Upload, Fault | None], None, None]:
+        """Put local media into our bucket in parallel as they come; a Fault stands beside the upload.
+
+        Changed for a file that was written while it was read. Closed early as ``copies``.
+        """
 
     def exists(self, key: str) -> bool:
         """Tell whether our bucket holds the key."""

@@ -1,4 +1,8 @@
-"""What a plan file says: the request, then a line a chunk with everything needed to find its job again."""
+"""What a plan file says: the request, then a line a chunk with everything needed to find its job again.
+
+`plan.jsonl` holds the first chunks, `plan-r<round>.jsonl` those of a later round, and `plan-s<NNN>.jsonl`
+those that took the place of chunk NNN, which was too large and never had a job.
+"""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,14 @@
 """When the temporary folders of a chunk may go."""
 
-from consumers.core.lifecycle import CHUNK_ENDS
+from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk
+
+SPLIT = "SPLIT"
+
+
+def is_split(chunk: Chunk) -> bool:
+    """Tell whether a chunk ended because its files went into new ones: nobody needs its folder."""
+    return chunk.state is ChunkState.CANCELLED and chunk.reason.startswith(f"{SPLIT}:")
 
 
 def refusal_to_clean(chunk: Chunk) -> str:

@@ -1,139 +1,99 @@
-"""Staging a chunk: copy what is missing in its folder, check it by one listing, write the manifest."""
+"""Staging a chunk: fill its folder, check it by one listing, write the manifest, or split it."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from consumers.core import layout
-from consumers.core.faults import Archived, Changed, Fault, Missing, PassingFault, Rejected
-from consumers.core.manifest import padding_line, record_line
-from consumers.core.media import Media, media_of
-from consumers.core.objects import Copy
-from consumers.core.rows import Chunk, ChunkFile, Held, Refusal
+from consumers.core.originals import file_limit
+from consumers.core.rows import Chunk, ChunkFile, Held
 from consumers.core.world import World
+from consumers.submit.checking import check_folder, listing
+from consumers.submit.copying import copy_files
+from consumers.submit.lookout import Cancelled, Lookout
+from consumers.submit.requesting import write_manifest
+from consumers.submit.splitting import is_too_large, split_chunk
+from consumers.submit.uploading import upload_files
+from consumers.submit.verdicts import Staging, Verdicts
 from schemas.facts import ChunkMoved, Fact, FilesCopied
-
-REFUSALS: Mapping[type[Fault], str] = {
-    Missing: "not_found",
-    Changed: "changed",
-    Archived: "archived",
-    Rejected: "not_copied",
-}
+from schemas.models import Model
 
 
-def stage_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
+def stage_chunk(chunk: Chunk, held: Held, model: Model, world: World) -> tuple[Fact, ...]:
     """Fill the chunk's folder and make it READY, if a file is left; resumes by the listing of what is there.
 
-    Files that cannot be copied are REFUSED with their reason. A batch cancelled meanwhile ends the copying
-    between two files and leaves the chunk PREPARING. Raises PassingFault or Denied when the
-    chunk could not be completed; what was copied stays.
+    Files that cannot be had are REFUSED with their reason. A chunk whose files turned out too large is
+    split and ends. A batch cancelled meanwhile ends the work between two files and leaves the chunk
+    PREPARING. Raises PassingFault or Denied when the chunk could not be completed; what was copied stays.
     """
-    files = world.store.chunk_files(chunk.chunk_id)
-    there = _listing(chunk, world)
-    absent = [file for file in files if there.get(_key(chunk, file)) != file.size_bytes]
-    refusals = _copy(chunk, absent, world)
-    if _is_cancelled(chunk, world):
+    limit = file_limit(world.policy, model)
+    staging = Staging(chunk, held, limit, Lookout(chunk.chunk_id, world), world)
+    try:
+        return _stage(staging, model)
+    except Cancelled:
         return ()
-    if refusals:
-        world.store.refuse_files(held, refusals)
-        files = world.store.chunk_files(chunk.chunk_id)
-    if files:
-        _check(chunk, files, world)
-        padding = _write_manifest(chunk, files, world)
-        world.store.staged(held, padding, sum(file.size_bytes for file in files), world.now)
-    return _facts(chunk, absent, refusals, len(files), world)
 
 
-def _listing(chunk: Chunk, world: World) -> dict[str, int]:
-    return {info.key: info.bytes for info in world.objects.list(layout.input_prefix(chunk.folder))}
-
-
-def _key(chunk: Chunk, file: ChunkFile) -> str:
-    return layout.file_key(chunk.folder, file.safe_name)
-
-
-def _copy(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> list[Refusal]:
-    copies = [
-        Copy(file.position, file.bucket, file.s3_key, file.etag, _key(chunk, file), _media(file).content_type)
-        for file in files
-    ]
-    refusals, worst = [], None
-    for copy, fault in world.objects.copies(copies):
-        world.checkpoint()
-        if _is_cancelled(chunk, world):
-            return []
-        code = REFUSALS.get(type(fault)) if isinstance(fault, Fault) else None
-        if isinstance(fault, Fault) and code:
-            refusals.append(Refusal(copy.position, code, fault.message))
-        elif fault is not None:
-            worst = fault
-    if worst is not None:
-        raise worst
-    return refusals
-
-
-def _is_cancelled(chunk: Chunk, world: World) -> bool:
-    now = world.store.chunk(chunk.chunk_id)
-    return now is not None and now.cancelled
-
-
-def _media(file: ChunkFile) -> Media:
-    media = media_of(file.s3_key)
-    if media is None:
-        raise Rejected(f"{file.s3_key} has no format the model takes")
-    return media
-
-
-def _check(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> None:
-    """Compare the folder with the plan by name and size: what Bedrock will read is what was planned."""
-    there = _listing(chunk, world)
-    wrong = [file for file in files if there.get(_key(chunk, file)) != file.size_bytes]
-    if wrong:
-        raise PassingFault(f"{len(wrong)} copies are not as planned, the first: {_key(chunk, wrong[0])}")
-
-
-def _write_manifest(chunk: Chunk, files: Sequence[ChunkFile], world: World) -> int:
-    """Write the manifest and return how many padding records it needed."""
-    model = world.models.find(chunk.model)
-    records = sum(len(file.records) for file in files)
-    padding = max(0, (model.min_records if model else 0) - records)
-    key = layout.manifest_key(chunk.folder)
-    with world.objects.writer(key, content_type="application/jsonl") as out:
-        for file in files:
-            for line in _lines(chunk, file, world):
-                out.write(line)
-        for number in range(padding):
-            out.write(padding_line(number))
-    return padding
-
-
-def _lines(chunk: Chunk, file: ChunkFile, world: World) -> Iterator[bytes]:
-    media = _media(file)
-    uri = layout.s3_uri(world.policy.bucket, _key(chunk, file))
-    context = {"file_name": file.s3_key.rpartition("/")[2], "s3_key": file.s3_key, **file.context}
-    options = chunk.terms.options
-    for record in file.records:
-        asked = world.analyses.find(record.analysis_type, media.kind)
-        if asked is None:
-            raise Rejected(f"analysis type {record.analysis_type} left the registry")
-        inference = replace(asked.inference_for(options), max_tokens=record.max_tokens)
-        record_id = layout.record_id(file.file_id, record.analysis_type)
-        yield record_line(record_id, uri, media, asked.prompt(options, context), inference)
-
-
-def _facts(
-    chunk: Chunk, absent: Sequence[ChunkFile], refusals: Sequence[Refusal], files: int, world: World
-) -> tuple[Fact, ...]:
-    refused = {refusal.position for refusal in refusals}
-    copied = [file for file in absent if file.position not in refused]
-    counts = Counter(copied=len(copied), present=files - len(copied), refused=len(refusals))
-    moved = sum(file.size_bytes for file in copied)
-    told: list[Fact] = [
-        FilesCopied(chunk.chunk_id, outcome, count, moved if outcome == "copied" else 0)
-        for outcome, count in counts.items()
-        if count
-    ]
+def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
+    chunk, world = staging.chunk, staging.world
+    planned = world.store.chunk_files(chunk.chunk_id)
+    moved = _fill(planned, staging)
+    staging.lookout.look()
+    verdicts = Verdicts()
+    files = check_folder(_accept(moved.verdicts, staging), staging, verdicts)
+    _accept(verdicts, staging)
+    refused = len(moved.verdicts.refusals) + len(verdicts.refusals)
+    facts = _copied(moved, len(planned), refused, staging)
     if not files:
-        return tuple(told)
+        return facts
+    if is_too_large(files, model, world):
+        return (*facts, *split_chunk(files, model, staging))
+    padding = write_manifest(chunk, files, model.min_records, world)
+    world.store.staged(staging.held, padding, sum(file.size_bytes for file in files), world.now)
     waited = (world.now - chunk.created_at).total_seconds()
-    return (*told, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))
+    return (*facts, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))
+
+
+@dataclass
+class _Moved:
+    """The files that were brought into the folder, and what was found out about others."""
+
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    copied: list[ChunkFile] = field(default_factory=list)
+    uploaded: list[ChunkFile] = field(default_factory=list)
+
+
+def _fill(planned: Sequence[ChunkFile], staging: Staging) -> _Moved:
+    """Bring what the folder lacks. A file changes but once, so there are at most a few rounds."""
+    there = listing(staging.chunk, staging.world)
+    waiting = [file for file in planned if there.get(staging.key(file)) != file.size_bytes]
+    some_were_there = len(waiting) < len(planned)
+    moved = _Moved()
+    while waiting:
+        copied = copy_files(waiting, staging, moved.verdicts)
+        uploaded = upload_files(copied.gone, staging, moved.verdicts)
+        moved.copied += copied.there
+        moved.uploaded += uploaded.there
+        waiting = [*copied.changed, *uploaded.changed]
+    moved.verdicts.close(others_came=some_were_there or bool(moved.copied or moved.uploaded))
+    return moved
+
+
+def _accept(verdicts: Verdicts, staging: Staging) -> Sequence[ChunkFile]:
+    """Store what was refused; returns the files that are left."""
+    store = staging.world.store
+    if verdicts.refusals:
+        store.refuse_files(staging.held, verdicts.refusals)
+    return store.chunk_files(staging.chunk.chunk_id)
+
+
+def _copied(moved: _Moved, planned: int, refused: int, staging: Staging) -> tuple[Fact, ...]:
+    brought = len(moved.copied) + len(moved.uploaded)
+    counts = {
+        "copied": (len(moved.copied), sum(file.size_bytes for file in moved.copied)),
+        "uploaded": (len(moved.uploaded), sum(file.size_bytes for file in moved.uploaded)),
+        "refused": (refused, 0),
+        "present": (planned - brought - refused, 0),
+    }
+    chunk_id = staging.chunk.chunk_id
+    return tuple(
+        FilesCopied(chunk_id, what, count, size) for what, (count, size) in counts.items() if count > 0
+    )

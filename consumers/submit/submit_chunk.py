@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import BaseModel
 
 from consumers.attempts import attempt
-from consumers.core.faults import Fault, Missing
+from consumers.core.faults import Fault, Missing, Throttled
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk, Gate, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
@@ -53,19 +53,29 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
         return ended(cancel_chunk(chunk, held, world), chunk, world)
     if gate is not Gate.OPEN:
         return Done()
+    if model is None:
+        world.store.find("model_unknown", chunk.model, "it left the model table: add it to MODELS_FILE", world.now)
+        return Done()
     staged: list[Fact] = []
 
     def stage() -> Outcome:
-        staged.extend(stage_chunk(chunk, held, world))
+        staged.extend(stage_chunk(chunk, held, model, world))
         return Done()
 
-    refused = attempt(held, "prepare", world, stage, lambda n, why: _give_up(chunk, held, n, why, world))
+    def stage_patiently() -> Outcome:
+        return attempt(held, "throttled", world, stage, of=Throttled)
+
+    refused = attempt(
+        held, "prepare", world, stage_patiently, lambda n, why: _give_up(chunk, held, n, why, world)
+    )
     return refused if refused != Done() else _staged(tuple(staged), reread(chunk, world), held, world)
 
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:
     if chunk.cancelled and chunk.state is ChunkState.PREPARING:
         return ended((*facts, *cancel_chunk(chunk, held, world)), chunk, world)
+    if chunk.state in CHUNK_ENDS:
+        return ended(facts, chunk, world)
     if not chunk.files:
         write_part(chunk, world)
         moved = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)

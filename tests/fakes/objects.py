@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -84,16 +84,16 @@ class FakeObjects:
 
     # ── the port ──
 
-    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Fault]:
         for bucket, key in keys:
             try:
                 self.calls.begin("heads", key)
-                answer: ObjectInfo | Exception = self._find(bucket, key).info(key)
+                answer: ObjectInfo | Fault = self._find(bucket, key).info(key)
             except Fault as fault:
                 answer = fault
             yield answer
 
-    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
+    def copies(self, copies: Sequence[Copy]) -> Generator[tuple[Copy, Fault | None], None, None]:
         for copy in copies:
             try:
                 self._copy(copy)
@@ -112,7 +112,7 @@ class FakeObjects:
         self.put(copy.key, source.data, content_type=copy.content_type, size=source.size)
         self.calls.end("copies", copy.source_key)
 
-    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
+    def uploads(self, uploads: Sequence[Upload]) -> Generator[tuple[Upload, Fault | None], None, None]:
         for upload in uploads:
             try:
                 self.calls.begin("uploads", upload.path)

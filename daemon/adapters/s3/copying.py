@@ -17,16 +17,19 @@ def copy(client: "S3Client", bucket: str, copy: Copy) -> None:
     (AWS: CopyObject) is raised by botocore like any other.
     """
     condition: dict[str, Any] = {"CopySourceIfMatch": quoted(copy.etag)} if copy.etag else {}
-    with faults_of("CopyObject", f"s3://{copy.source_bucket}/{copy.source_key} to {copy.key}"):
-        client.copy_object(
-            Bucket=bucket,
-            Key=copy.key,
-            CopySource={"Bucket": copy.source_bucket, "Key": copy.source_key},
-            ContentType=copy.content_type,
-            MetadataDirective="REPLACE",
-            TaggingDirective="REPLACE",
-            **condition,
-        )
+    try:
+        with faults_of("CopyObject", f"s3://{copy.source_bucket}/{copy.source_key} to {copy.key}"):
+            client.copy_object(
+                Bucket=bucket,
+                Key=copy.key,
+                CopySource={"Bucket": copy.source_bucket, "Key": copy.source_key},
+                ContentType=copy.content_type,
+                MetadataDirective="REPLACE",
+                TaggingDirective="REPLACE",
+                **condition,
+            )
+    except faults.Denied as denied:
+        raise _or_missing(denied) from denied
 
 
 def head(client: "S3Client", bucket: str, key: str) -> ObjectInfo:
@@ -51,14 +54,16 @@ def _explained(client: "S3Client", bucket: str, key: str, fault: faults.Fault) -
         with faults_of("GetObject", f"s3://{bucket}/{key}"):
             client.get_object(Bucket=bucket, Key=key)["Body"].close()
     except faults.Denied as denied:
-        return faults.Denied(f"{denied.message}. {_DENIED_OR_MISSING}", denied.code)
+        return _or_missing(denied)
     except faults.Fault as told:
         return told
     return fault
 
 
-# AWS: HeadObject, permissions.
-_DENIED_OR_MISSING = "s3:GetObject may be missing; without s3:ListBucket a missing key is answered so too"
+def _or_missing(denied: faults.Denied) -> faults.Denied:
+    """Say what else a denial may mean (AWS: GetObject, HeadObject, permissions)."""
+    why = "s3:GetObject may be missing; without s3:ListBucket a missing key is answered so too"
+    return faults.Denied(f"{denied.message}. {why}", denied.code)
 
 
 def quoted(etag: str) -> str:

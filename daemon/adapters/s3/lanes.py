@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import TypeVar
@@ -38,7 +38,7 @@ class Lanes:
         finally:
             _abandon(open, stopped)
 
-    def as_done(self, work: Work[T, R], items: Iterable[T]) -> Iterator[R]:
+    def as_done(self, work: Work[T, R], items: Iterable[T]) -> Generator[R, None, None]:
         """Yield each answer as soon as it is there."""
         stopped = threading.Event()
         open: set[Future[R]] = set()

@@ -1,7 +1,7 @@
 """The port to objects, spoken through boto3."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -46,18 +46,18 @@ class S3Objects:
         self._brief = brief
         self._local = local or MediaRoots(())
 
-    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Fault]:
         """Measure objects given as (bucket, key), in parallel, answers in order, a Fault in its place."""
         return self._lanes.in_order(self._head, keys)
 
-    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
+    def copies(self, copies: Sequence[Copy]) -> Generator[tuple[Copy, Fault | None], None, None]:
         """Copy objects in parallel as they come; a Fault stands beside the copy it struck.
 
         When the iterator is closed early, copies under way end first and no other begins.
         """
         return self._lanes.as_done(self._copy, copies)
 
-    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
+    def uploads(self, uploads: Sequence[Upload]) -> Generator[tuple[Upload, Fault | None], None, None]:
         """Put local media into our bucket in parallel as they come; a Fault stands beside the upload.
 
         Closed early as ``copies``; a large upload ends after the part under way.
@@ -113,20 +113,20 @@ class S3Objects:
         """End the threads."""
         self._lanes.close()
 
-    def _head(self, place: tuple[str, str], stopped: threading.Event) -> ObjectInfo | Exception:
+    def _head(self, place: tuple[str, str], stopped: threading.Event) -> ObjectInfo | Fault:
         try:
             return self._patient.run(lambda: copying.head(self._client, *place), stopped)
         except Fault as fault:
             return fault
 
-    def _copy(self, copy: Copy, stopped: threading.Event) -> tuple[Copy, Exception | None]:
+    def _copy(self, copy: Copy, stopped: threading.Event) -> tuple[Copy, Fault | None]:
         try:
             self._patient.run(lambda: copying.copy(self._client, self._bucket, copy), stopped)
         except Fault as fault:
             return copy, fault
         return copy, None
 
-    def _upload(self, upload: Upload, stopped: threading.Event) -> tuple[Upload, Exception | None]:
+    def _upload(self, upload: Upload, stopped: threading.Event) -> tuple[Upload, Fault | None]:
         place = {"Bucket": self._bucket, "Key": upload.key}
         sending = Sending(self._client, place, upload.content_type, {}, self._patient, stopped)
         try:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_
 
 from consumers.core.gate import rest_of
 from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.retention import SPLIT
 from consumers.core.rows import Held, Waiting
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import PLACES, guard, is_held
@@ -118,4 +119,5 @@ def _settles() -> ColumnElement[bool]:
 
 
 def _cleanups() -> ColumnElement[bool]:
-    return and_(chunk_uncleaned, state_in(chunks, [ChunkState.COMPLETED]))
+    split = and_(state_in(chunks, [ChunkState.CANCELLED]), chunks.c.reason.startswith(f"{SPLIT}:"))
+    return and_(chunk_uncleaned, or_(state_in(chunks, [ChunkState.COMPLETED]), split))
