@@ -3,13 +3,20 @@
 import random
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.core import layout
 from consumers.core.names import MAX_NAME, Named, SafeName, safe_names
 
+ACCENTS = re.compile("[\u0300-\u036f]")
+# The pattern of botocore's model for an S3 URI.
+S3_URI = re.compile(
+    r"s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](?:/[-!_*'().a-z0-9A-Z]+(?:/[-!_*'().a-z0-9A-Z]+)*)?/?"
+)
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 UNCHANGED = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,20}\.(?:mov|MP4|png)")
 ODD_NAMES = [
@@ -118,6 +125,42 @@ def test_a_file_id_that_is_not_readable_either_gives_way_to_a_hash() -> None:
     assert first != second
 
 
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (["日本語.mp4", "中文.mp4"], ["1.mp4", "2.mp4"]),
+        (["Video, 1.mov", "Video 1.mov"], ["Video_1_1.mov", "Video_1_2.mov"]),
+        (["a b.mov", "a_b.mov", "A B.mov"], ["a_b_1.mov", "a_b.mov", "A_B_3.mov"]),
+        (["().mp4", "[].mp4"], ["1.mp4", "2.mp4"]),
+        (["...mp4"], ["1.mp4"]),
+        ([" ~x`y.mov "], ["x_y.mov"]),
+        (["clip.m p4"], ["clip.m_p4"]),
+        (["caf\u00e9.mov", "cafe\u0301.mov"], ["cafe_1.mov", "cafe_2.mov"]),
+        (["🎬.mov", "🎥.mov", "pool 🎬.mov"], ["1.mov", "2.mov", "pool.mov"]),
+        (["x" * 240 + "a.mov", "x" * 240 + "b.mov"], ["x" * 94 + "_1.mov", "x" * 94 + "_2.mov"]),
+        (["one/same.mov", "two/same.mov"], ["same.mov", "same_2.mov"]),
+        (["a%20b.mov", "a+b.mov", "a b.mov"], ["a_20b.mov", "a_b_2.mov", "a_b_3.mov"]),
+        (["a=b&c.mov"], ["a_b_c.mov"]),
+        (["-dash.mov", ".dot.mov"], ["dash.mov", "dot.mov"]),
+        (["tab\t.mov", "a\tb.mov"], ["tab.mov", "a_b.mov"]),
+        (["folder/", "other//"], ["1", "2"]),
+        (["a//b.mov", "a/../b.mov"], ["b.mov", "b_2.mov"]),
+        (["a/..", ".."], ["1", "2"]),
+        (
+            ["manifest.jsonl", "MANIFEST.JSONL", "x.jsonl"],
+            ["manifest_jsonl_1", "MANIFEST_JSONL_2", "x_jsonl"],
+        ),
+    ],
+)
+def test_names_that_broke_other_systems_become_safe_and_stay_readable(
+    keys: list[str], names: list[str]
+) -> None:
+    files = [Named(key, str(number)) for number, key in enumerate(keys, 1)]
+    found = safe_names(files)
+    assert found == [SafeName(name, name != bare(key)) for key, name in zip(keys, names, strict=True)]
+    assert safe_names(files) == found
+
+
 def test_changed_names_that_collide_are_told_apart_by_file_id() -> None:
     found = safe_names([Named("Video, 1.mov", "7"), Named("Video 1.mov", "8")])
     assert [safe.name for safe in found] == ["Video_1_7.mov", "Video_1_8.mov"]
@@ -174,6 +217,34 @@ def test_every_name_is_safe_and_bounded(chunk: list[Named]) -> None:
 def test_no_two_names_are_the_same_even_without_case(chunk: list[Named]) -> None:
     names = [unicodedata.normalize("NFC", safe.name).casefold() for safe in safe_names(chunk)]
     assert len(set(names)) == len(names)
+
+
+@given(files)
+def test_what_is_readable_of_a_name_begins_its_safe_name(chunk: list[Named]) -> None:
+    for safe, file in zip(safe_names(chunk), chunk, strict=True):
+        plain = ACCENTS.sub("", unicodedata.normalize("NFKD", bare(file.key)))
+        words = re.findall(r"[A-Za-z0-9]+", plain.rpartition(".")[0])
+        if words and len(" ".join(words)) < 20:
+            found = re.findall(r"[A-Za-z0-9]+", safe.name)
+            assert found[: len(words)] == words
+
+
+@given(st.lists(st.builds(Named, st.text(max_size=40), file_ids), max_size=12))
+def test_any_chunk_gets_the_same_names_each_time(chunk: list[Named]) -> None:
+    assert safe_names(chunk) == safe_names([Named(*file) for file in chunk])
+
+
+@given(
+    chunk=files,
+    bucket=st.from_regex(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]", fullmatch=True) | st.just("b" * 63),
+    index=st.integers(0, layout.MAX_INDEX),
+)
+def test_every_copy_has_a_uri_that_bedrock_takes(chunk: list[Named], bucket: str, index: int) -> None:
+    folder = layout.folder_name(datetime(2026, 1, 5, tzinfo=UTC), layout.batch_id("r"), index)
+    for safe in safe_names(chunk):
+        uri = layout.s3_uri(bucket, layout.file_key(folder, safe.name))
+        assert S3_URI.fullmatch(uri)
+        assert len(uri) < 1024
 
 
 @given(files)
