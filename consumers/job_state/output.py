@@ -8,9 +8,8 @@ import msgspec
 
 from consumers.core import layout
 from consumers.core.cost import cost
-from consumers.core.faults import Rejected
-from consumers.core.media import media_of
 from consumers.core.objects import Writer
+from consumers.core.planned import planned_analysis
 from consumers.core.results import BrokenLine, OutputLine, judge, raw_without_echo, read_line
 from consumers.core.rows import Chunk, Held, JudgedRecord, Spent
 from consumers.core.world import World
@@ -128,9 +127,6 @@ def _price(
 def _expected(chunk: Chunk, world: World) -> Iterator[tuple[str, Analysis]]:
     """Name the records the manifest asked for, with their analysis."""
     for file in world.store.chunk_files(chunk.chunk_id):
-        media = media_of(file.s3_key)
         for record in file.records:
-            asked = world.analyses.find(record.analysis_type, media.kind) if media else None
-            if asked is None:
-                raise Rejected(f"analysis type {record.analysis_type} left the registry: put it back")
+            asked = planned_analysis(world.analyses, record.analysis_type, file.s3_key)
             yield layout.record_id(file.file_id, record.analysis_type), asked

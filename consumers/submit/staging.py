@@ -46,7 +46,7 @@ def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
         return facts
     if is_too_large(files, model, world):
         return (*facts, *split_chunk(files, model, staging))
-    padding = write_manifest(chunk, files, model.min_records, world)
+    padding = write_manifest(chunk, files, model, world)
     world.store.staged(staging.held, padding, sum(file.size_bytes for file in files), world.now)
     waited = (world.now - chunk.created_at).total_seconds()
     return (*facts, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))
