@@ -1,32 +1,30 @@
 """The ends of a chunk, shared by the stages that can bring one about."""
 
+from datetime import datetime
+
 from pydantic import BaseModel
 
 from consumers.core import layout
+from consumers.core.faults import Missing
 from consumers.core.lifecycle import ChunkState
 from consumers.core.retention import is_split
-from consumers.core.rows import Chunk, Held
+from consumers.core.rows import Batch, Chunk, Gate, Held
+from consumers.core.stops import used_up
 from consumers.core.world import Done, World
-from consumers.wake import next_chunks
+from consumers.wake import next_chunks, room_for
 from schemas.events import Event, EventName
-from schemas.facts import ChunkMoved, Fact, ModelPaused
+from schemas.facts import BuyingStopped, ChunkMoved, Fact, ModelPaused
 from schemas.messages import CleanupChunk, SettleBatch
 from schemas.outcomes import Outcome
-
-FAILURES_BEFORE_PAUSE = 3
 
 
 def end_chunk(chunk: Chunk, held: Held, state: ChunkState, reason: str, world: World) -> tuple[Fact, ...]:
     """Move a chunk to an end; after three whole-chunk failures in a row its model pauses itself."""
-    world.store.end_chunk(held, state, reason, world.now)
+    paused = world.store.end_chunk(held, state, reason, world.now)
     ended_at = chunk.job.ended_at if chunk.job else None
     waited = (world.now - ended_at).total_seconds() if ended_at else None
     moved = ChunkMoved(chunk.chunk_id, chunk.model, state, waited, reason)
-    if state is not ChunkState.FAILED or world.store.streak(chunk.model) < FAILURES_BEFORE_PAUSE:
-        return (moved,)
-    why = f"{FAILURES_BEFORE_PAUSE} chunks in a row failed as a whole, the last one with: {reason}"
-    world.store.pause(chunk.model, why, world.now)
-    return (moved, ModelPaused(chunk.model, why))
+    return (moved,) if paused is None else (moved, ModelPaused(chunk.model, paused))
 
 
 def fail_chunk(chunk: Chunk, held: Held, code: str, reason: str, world: World) -> tuple[Fact, ...]:
@@ -39,6 +37,38 @@ def cancel_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
     """End a chunk of a cancelled batch that has no job."""
     world.store.close_records(held, Outcome.CANCELLED, "CANCELLED", "The batch was cancelled.", world.now)
     return end_chunk(chunk, held, ChunkState.CANCELLED, "the batch was cancelled", world)
+
+
+def stop_chunk(chunk: Chunk, held: Held, world: World) -> tuple[Fact, ...]:
+    """End a chunk that is never bought, and with it all of its batch that has not started."""
+    batch = batch_of(chunk, world)
+    room = room_for(world.models.find(chunk.model), world.policy)
+    why = batch.stopped or used_up(batch, chunk.estimate_usd, room)
+    told = stop_buying(batch, why, world)
+    world.store.close_records(held, Outcome.NOT_BOUGHT, Outcome.NOT_BOUGHT, why, world.now)
+    return (*told, *end_chunk(chunk, held, ChunkState.CANCELLED, why, world))
+
+
+def stop_buying(batch: Batch, why: str, world: World) -> tuple[Fact, ...]:
+    """Buy no more of a batch; the fact is told once, the rest may be done again."""
+    world.store.stop_buying(batch.batch_id, why, world.now)
+    return () if batch.stopped else (BuyingStopped(batch.batch_id, why),)
+
+
+def turned_away(gate: Gate, chunk: Chunk, held: Held, world: World) -> Done | None:
+    """Answer for a stage whose chunk did not come through a gate; None where it did.
+
+    A parked chunk waits as a row; one that is never bought ends.
+    """
+    match gate:
+        case Gate.OPEN:
+            return None
+        case Gate.CANCELLED:
+            return ended(cancel_chunk(chunk, held, world), chunk, world)
+        case Gate.STOPPED:
+            return ended(stop_chunk(chunk, held, world), chunk, world)
+        case _:
+            return Done()
 
 
 def ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
@@ -75,6 +105,19 @@ def _finished(chunk: Chunk, world: World) -> Event:
     return Event(name=EventName.CHUNK_FINISHED, time=stamp(world), detail=detail)
 
 
+def batch_of(chunk: Chunk, world: World) -> Batch:
+    """Return the batch of a chunk."""
+    batch = world.store.batch(chunk.batch_id)
+    if batch is None:
+        raise Missing(f"batch {chunk.batch_id} left the store")
+    return batch
+
+
 def stamp(world: World) -> str:
     """Return the time of this run as ISO-8601 in UTC with Z."""
-    return world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return in_utc(world.now)
+
+
+def in_utc(when: datetime) -> str:
+    """Write a time in UTC as ISO-8601 with Z."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -50,6 +50,8 @@ def expected_end(
     ``before`` chunks wait or run for the same model already. Copying and reading go on meanwhile; failed
     records that are sent again are not foreseen.
     """
+    if not chunks:
+        return now
     return now + ceil((before + chunks) / max(1, slots)) * job_duration
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 
 from consumers.core.lifecycle import ChunkState
@@ -11,14 +12,27 @@ from consumers.core.rows import Gate
 ALL_MODELS = "*"
 FIRST_REST, LONGEST_REST = 30, 3600
 FIRST_BLOCK, LONGEST_BLOCK = 30, 600
+FAILURES_BEFORE_PAUSE = 3
+STARTING = frozenset({ChunkState.PLANNED, ChunkState.PREPARING, ChunkState.READY})
 _HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a model may have: open jobs, chunks staged beyond them, and USD a day (UTC) for all models."""
+
+    slots: int
+    stage_ahead: int
+    day_budget_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
     """What counts for a base model. ``staged`` holds the ranks of its chunks PREPARING, or READY without job.
 
-    ``unconfirmed`` counts the claims whose create has not answered yet.
+    ``unconfirmed`` counts the claims whose create has not answered yet. A model is ``proven`` once a job of
+    it got past validation, until a chunk fails as a whole; ``failed`` counts such failures in a row and
+    ``unread`` the chunks whose job ended and whose results are not known yet.
     """
 
     paused: bool = False
@@ -26,17 +40,45 @@ class ModelView:
     jobs_open: int = 0
     unconfirmed: int = 0
     staged: tuple[int, ...] = ()
+    proven: bool = True
+    failed: int = 0
+    unread: int = 0
+
+    def free(self, slots: int) -> int:
+        """Return how many more jobs may be open; an unproven model gets no more than may fail in a row."""
+        if not self.proven:
+            slots = min(slots, FAILURES_BEFORE_PAUSE - self.failed - self.unread)
+        return max(0, slots - self.jobs_open)
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What is left to buy with, in USD; None where there is no budget.
+
+    ``hopes``: something of the batch is on its way to a price below its estimate, which may leave room.
+    """
+
+    batch_left: Decimal | None = None
+    day_left: Decimal | None = None
+    day_budget: Decimal | None = None
+    hopes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkView:
-    """What counts for the chunk that asks; ``rank`` as by ``rank_of``."""
+    """What counts for the chunk that asks; ``rank`` as by ``rank_of``.
+
+    ``stopped``: no more of its batch is bought. ``held_back``: a canary goes first.
+    """
 
     state: ChunkState
     rank: int = 0
     planning: bool = False
     cancelled: bool = False
     claimed: bool = False
+    stopped: bool = False
+    held_back: bool = False
+    estimate_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +97,62 @@ def rank_of(priority: int, created_at: datetime, now: datetime) -> int:
     return priority + max(0, (now - created_at) // _HOUR)
 
 
-def may_stage(chunk: ChunkView, model: ModelView, slots: int, stage_ahead: int) -> Gate:
+def may_stage(chunk: ChunkView, model: ModelView, purse: Purse, room: Room) -> Gate:
     """Decide whether a chunk may be copied now.
 
     Only what is staged and not outranked by this chunk takes places away from it, so one of a higher
     rank goes beyond STAGE_AHEAD.
     """
-    if chunk.planning or chunk.state not in {ChunkState.PLANNED, ChunkState.PREPARING, ChunkState.READY}:
+    if chunk.planning or chunk.claimed or chunk.state not in STARTING:
         return Gate.STALE
-    if chunk.claimed:
-        return Gate.STALE
-    if chunk.cancelled:
-        return Gate.CANCELLED
+    if chunk.cancelled or chunk.stopped:
+        return Gate.CANCELLED if chunk.cancelled else Gate.STOPPED
     if chunk.state is not ChunkState.PLANNED:
         return Gate.OPEN
     if model.paused:
         return Gate.PAUSED
-    return Gate.OPEN if _has_place(chunk.rank, model, slots, stage_ahead) else Gate.NO_ROOM
+    if chunk.held_back or not _has_place(chunk.rank, model, room.slots, room.stage_ahead):
+        return Gate.NO_ROOM
+    return may_pay(chunk.estimate_usd, purse)
 
 
-def may_claim(chunk: ChunkView, model: ModelView, slots: int, now: datetime) -> Gate:
+def may_claim(chunk: ChunkView, model: ModelView, purse: Purse, room: Room, now: datetime) -> Gate:
     """Decide whether a staged chunk may have a slot; after a block one chunk probes, the others wait."""
     if chunk.state is not ChunkState.READY:
         return Gate.STALE
     if chunk.claimed:
         return Gate.OPEN
-    if chunk.cancelled:
-        return Gate.CANCELLED
-    if model.paused:
-        return Gate.PAUSED
-    if _is_blocked(model, now):
-        return Gate.BLOCKED
-    return Gate.OPEN if model.jobs_open < slots else Gate.NO_ROOM
+    if chunk.cancelled or chunk.stopped:
+        return Gate.CANCELLED if chunk.cancelled else Gate.STOPPED
+    if model.paused or _is_blocked(model, now):
+        return Gate.PAUSED if model.paused else Gate.BLOCKED
+    if chunk.held_back or not model.free(room.slots):
+        return Gate.NO_ROOM
+    return may_pay(chunk.estimate_usd, purse)
+
+
+def may_pay(estimate: Decimal | None, purse: Purse) -> Gate:
+    """Decide whether a chunk may be paid for: OPEN, BUDGET for later perhaps, STOPPED for never.
+
+    With a budget, what has no known price is never bought, nor what is dearer than a whole day allows.
+    """
+    if purse.batch_left is None and purse.day_left is None:
+        return Gate.OPEN
+    if estimate is None:
+        return Gate.STOPPED
+    if purse.batch_left is not None and estimate > purse.batch_left:
+        return Gate.BUDGET if purse.hopes else Gate.STOPPED
+    if purse.day_left is not None and estimate > purse.day_left:
+        return Gate.STOPPED if purse.day_budget is not None and estimate > purse.day_budget else Gate.BUDGET
+    return Gate.OPEN
+
+
+def left_after(left: Decimal | None, staged: Iterable[Decimal | None]) -> Decimal | None:
+    """Return what staged chunks leave of a budget; one that could not be paid for takes nothing."""
+    for estimate in staged:
+        if left is not None and estimate is not None and estimate <= left:
+            left -= estimate
+    return left
 
 
 def choose(
@@ -96,8 +162,7 @@ def choose(
     in_use: Mapping[str, int],
     staged_of: Mapping[str, int],
     *,
-    slots: int,
-    stage_ahead: int,
+    room: Room,
     now: datetime,
 ) -> tuple[str, ...]:
     """Return the chunks that could move now, best first: READY ones for the slots, PLANNED ones for places.
@@ -106,11 +171,11 @@ def choose(
     """
     if model.paused or _is_blocked(model, now):
         return ()
-    first = list(islice(in_order(ready, in_use, now), max(0, slots - model.jobs_open)))
+    first = list(islice(in_order(ready, in_use, now), model.free(room.slots)))
     then: list[Candidate] = []
     for each in in_order(planned, at_work(in_use, staged_of), now):
         rank = rank_of(each.priority, each.created_at, now)
-        if not _has_place(rank, model, slots, stage_ahead - len(then)):
+        if not _has_place(rank, model, room.slots, room.stage_ahead - len(then)):
             break
         then.append(each)
     chosen = tuple(each.chunk_id for each in (*first, *then))
@@ -149,6 +214,13 @@ def next_block(seconds: int) -> int:
     return min(max(FIRST_BLOCK, 2 * seconds), LONGEST_BLOCK)
 
 
+def pause_reason(failed_in_a_row: int, last: str) -> str | None:
+    """Say why a model pauses itself, if so many chunks in a row failed as a whole; else None."""
+    if failed_in_a_row < FAILURES_BEFORE_PAUSE:
+        return None
+    return f"{failed_in_a_row} chunks in a row failed as a whole, the last one with: {last}"
+
+
 def _is_blocked(model: ModelView, now: datetime) -> bool:
     if model.blocked_until is None:
         return False
@@ -157,7 +229,7 @@ def _is_blocked(model: ModelView, now: datetime) -> bool:
 
 def _has_place(rank: int, model: ModelView, slots: int, stage_ahead: int) -> bool:
     before = sum(1 for other in model.staged if other >= rank)
-    return before < stage_ahead + max(0, slots - model.jobs_open)
+    return before < stage_ahead + model.free(slots)
 
 
 def _order(each: Candidate, now: datetime) -> tuple[int, datetime, int]:

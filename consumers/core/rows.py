@@ -51,6 +51,9 @@ class Batch:
 
     ``committed_usd`` is what its ended chunks cost plus the estimates of its open jobs. ``stopped`` says why
     no more of it is bought (a budget, a canary). With ``canary`` only the first so many chunks may start.
+
+    ``retried`` is the last revision that a person had retried, 0 if none; attempts count from ``first_round``,
+    the round it began with.
     """
 
     batch_id: str
@@ -72,6 +75,8 @@ class Batch:
     committed_usd: Decimal = Decimal(0)
     stopped: str = ""
     canary: int | None = None
+    retried: int = 0
+    first_round: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,10 @@ class NewFile:
     reason: str = ""
     tokens: int = 0
     reused: Mapping[str, str] = field(default_factory=dict)
+
+
+RECHECKED = "rechecked"
+"""The code of a REFUSED file that was found fine since and waits for the round that sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,7 @@ class Chunk:
     failures: Mapping[str, int]
     unread: bool
     job: Job | None
+    estimate_usd: Decimal | None = None
     reason: str = ""
 
 
@@ -285,7 +295,8 @@ class FailedRecord:
     """A current record that has no whole result: what the retry decision looks at.
 
     ``attempt`` is the one that counts, ``attempts`` how many there were: a cut answer that could be kept
-    counts although a later attempt brought nothing better.
+    counts although a later attempt brought nothing better. ``past`` are the outcomes of the other attempts
+    since the batch was last started.
     """
 
     position: int

@@ -1,11 +1,12 @@
 """The port to the store: what the stages ask of the database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from consumers.core import rows
+from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.lines import ResultRow
@@ -32,7 +33,10 @@ class Batches(Protocol):
         """Return those of the ids that the plan holds already."""
 
     def uncut_files(self, batch_id: str, first: int, limit: int) -> Sequence[rows.NewFile]:
-        """Return files that are not REFUSED, from a position on, in order, with what is reused of them."""
+        """Return files that are not REFUSED, from a position on, in order, with what is reused of them.
+
+        Their context is left out.
+        """
 
     def plan_chunks(
         self, held: rows.Held, chunks: Sequence[rows.NewChunk], cursor: Mapping[str, object]
@@ -63,24 +67,28 @@ class Batches(Protocol):
         """Sum the estimates of the batch's chunks that are not bought yet; None where a price is unknown."""
 
     def refused_files(self, batch_id: str) -> Iterator[rows.NewFile]:
-        """Stream the REFUSED files of a batch, in plan order."""
+        """Stream the REFUSED files of a batch that were not found fine since, in plan order."""
+
+    def recheck(self, held: rows.Held, judged: Sequence[rows.NewFile]) -> None:
+        """Store what REFUSED files came to when they were looked at again.
+
+        One that was found fine has the code RECHECKED and counts as REFUSED until a round takes it in; what
+        is reused of it is stored with it.
+        """
+
+    def rechecked_files(self, batch_id: str) -> Iterator[rows.NewFile]:
+        """Stream the REFUSED files that were found fine since, with what is reused of them, in plan order."""
 
     def next_index(self, batch_id: str) -> int:
         """Return the number of the next chunk of a batch."""
 
-    def add_round(
-        self,
-        held: rows.Held,
-        round: int,
-        chunks: Sequence[rows.NewChunk],
-        files: Sequence[rows.NewFile] = (),
-    ) -> bool:
-        """Add the chunks of the next round unless that round exists already; tells whether it did.
+    def add_round(self, held: rows.Held, round: int, chunks: Iterable[rows.NewChunk], changes: int) -> bool:
+        """Add the chunks of the next round, one by one as they come; tells whether it did.
 
-        ``files`` are REFUSED ones that were judged again: those without a code are in the chunks.
-
-        One transaction: the batch's round moves from ``round - 1`` to ``round`` and an ended batch goes
-        back to RUNNING with revision + 1. Records are unique by (batch, file, type, attempt).
+        Not if that round exists already, or a chunk of the batch ended since ``changes`` was read. One
+        transaction: the batch's round moves from ``round - 1`` to ``round``. An ended batch goes back to
+        RUNNING with revision + 1, takes in its rechecked files, and counts attempts from this round on.
+        Records are unique by (batch, file, type, attempt).
         """
 
     def finish_batch(
@@ -102,6 +110,9 @@ class Batches(Protocol):
 
         In plan order; a repaired TRUNCATED one is among them.
         """
+
+    def unread_chunks(self, batch_id: str) -> Sequence[str]:
+        """Return the chunks of a batch whose output is paid for and could not be read so far."""
 
     def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
         """Stream what result lines are made of in plan order: current records and REFUSED files.
@@ -126,13 +137,13 @@ class Chunks(Protocol):
     def chunk_files(self, chunk_id: str) -> Sequence[rows.ChunkFile]:
         """Return a chunk's files in order, with the records to send."""
 
-    def open_staging(self, held: rows.Held, slots: int, stage_ahead: int, now: datetime) -> rows.Gate:
-        """PLANNED → PREPARING if the model has a stage place and is not paused.
+    def open_staging(self, held: rows.Held, room: Room, now: datetime) -> rows.Gate:
+        """PLANNED → PREPARING if the model has a stage place, is not paused, and the money is there.
 
         Under the model's row lock: PREPARING and READY chunks without a job count against
-        ``stage_ahead`` + free slots. A chunk PREPARING already is OPEN again. NO_ROOM, PAUSED and BLOCKED
-        park the chunk: its lease ends in the same transaction, so that whoever frees a place later
-        finds it waiting.
+        ``stage_ahead`` + free slots. A chunk PREPARING already is OPEN again. NO_ROOM, PAUSED, BLOCKED and
+        BUDGET park the chunk: its lease ends in the same transaction, so that whoever frees a place later
+        finds it waiting. CANCELLED and STOPPED leave its end to the holder.
         """
 
     def remeasure(self, held: rows.Held, measured: Sequence[rows.Measured]) -> None:
@@ -152,17 +163,17 @@ class Chunks(Protocol):
     def staged(self, held: rows.Held, padding: int, bytes: int, now: datetime) -> None:
         """PREPARING → READY."""
 
-    def claim_slot(self, held: rows.Held, name: str, token: str, slots: int, now: datetime) -> rows.Gate:
-        """Insert the job row if a slot is free, under the model's row lock; an own claim is OPEN again.
+    def claim_slot(self, held: rows.Held, name: str, token: str, room: Room, now: datetime) -> rows.Gate:
+        """Insert the job row and commit the chunk's estimate, if a slot is free and the money is there.
 
-        NO_ROOM, PAUSED and BLOCKED park the chunk, as in ``open_staging``.
+        Under the model's row lock; an own claim is OPEN again. An unproven model has fewer slots: no more
+        than may fail in a row. Other answers as in ``open_staging``.
         """
 
-    def give_slot_back(self, held: rows.Held, why: str, now: datetime, *, block: bool) -> None:
-        """Delete the job row and park the chunk, under the model's row lock.
+    def give_slot_back(self, held: rows.Held, why: str, now: datetime) -> None:
+        """Delete the job row of a claim that became no job and park the chunk, under the model's row lock.
 
-        With ``block`` the model's ``blocked_until`` is set (30 s, doubling to 10 min) and the chunk parks;
-        without, the lease stays for the chunk's end to be written.
+        The model's ``blocked_until`` is set (30 s, doubling to 10 min).
         """
 
     def submitted(self, chunk_id: str, arn: str, now: datetime) -> bool:
@@ -176,30 +187,27 @@ class Chunks(Protocol):
 
     def job_seen(self, chunk_id: str, report: JobReport, now: datetime) -> bool:
         """Store what Get said, forward only; a terminal status ends the job row, frees the slot and
-        moves the chunk to ENDED. Tells whether anything changed.
+        moves the chunk to ENDED. A job past validation proves its model. Tells whether anything changed.
         """
 
-    def end_chunk(self, held: rows.Held, state: ChunkState, reason: str, now: datetime) -> None:
-        """Move a chunk to COMPLETED, FAILED or CANCELLED.
+    def end_chunk(self, held: rows.Held, state: ChunkState, reason: str, now: datetime) -> str | None:
+        """Move a chunk to COMPLETED, FAILED or CANCELLED; a claim that became no job ends with it.
 
-        Counts whole-chunk failures in a row for its model (reset by a success).
+        Its true cost takes the place of its estimate. Counts whole-chunk failures in a row for its model
+        (a success begins anew, what a cancel stopped counts as none); after three of them the model pauses
+        in the same transaction, and why is returned.
         """
 
-    def streak(self, model: str) -> int:
-        """Return how many chunks in a row failed as a whole on a model."""
-
-    def next_up(self, model: str, slots: int, stage_ahead: int, now: datetime) -> Sequence[str]:
+    def next_up(self, model: str, room: Room, now: datetime) -> Sequence[str]:
         """Return the chunks that could move now, best first: READY ones up to the free slots, PLANNED
-        ones up to the free stage places; none if the model is paused or blocked; leased ones left out.
+        ones up to the free stage places; none if the model is paused or blocked. Left out are those that
+        somebody holds, that wait for money, behind a canary, or of a batch that is stopped.
 
         Order: priority (+1 an hour waited), fewest slots in use per batch, age.
         """
 
-    def pause(self, model: str, reason: str, now: datetime) -> None:
-        """Stop submissions of a model (or ``*`` for all)."""
-
-    def resume(self, model: str) -> bool:
-        """Allow submissions again; False if it was not paused."""
+    def backlog(self, model: str) -> int:
+        """Count the chunks of a model that wait or run."""
 
     def cleaned(self, held: rows.Held, objects: int, bytes: int, now: datetime) -> None:
         """Store that a chunk's folders are gone."""

@@ -51,8 +51,12 @@ def _facts(chunk: Chunk, report: JobReport) -> tuple[Fact, ...]:
 
 
 def _follow(chunk_id: str, world: World) -> tuple[BaseModel, ...]:
-    """Return what follows an end: the chunks its slot is free for, then the reading of its output."""
+    """Return what follows: the chunks that a slot is free for now, and the reading of an ended job's output.
+
+    A job past validation proves its model, which then may have all of its slots.
+    """
     chunk = world.store.chunk(chunk_id)
-    if chunk is None or chunk.state is not ChunkState.ENDED:
+    if chunk is None or chunk.state not in {ChunkState.SUBMITTED, ChunkState.IN_PROGRESS, ChunkState.ENDED}:
         return ()
-    return (*next_chunks(chunk.model, world), IngestChunk(chunk_id=chunk_id))
+    woken = next_chunks(chunk.model, world)
+    return (*woken, IngestChunk(chunk_id=chunk_id)) if chunk.state is ChunkState.ENDED else woken

@@ -1,30 +1,36 @@
 """settle_batch: the one owner of a batch's end: another round for what may succeed, or the end itself."""
 
+from collections.abc import Iterator
+
 from consumers.attempts import attempt
+from consumers.core.cutting import Item
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, end_of
 from consumers.core.retry import tokens_for_retry
 from consumers.core.rows import Batch, BatchCount, FailedRecord, Held, Leased
+from consumers.core.stops import bad_canary, is_good_enough
 from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.endings import stop_buying
 from consumers.job_state.report import finished_event, write_report
-from consumers.resubmission import gather, resubmit
+from consumers.resubmission import gather, never_planned, resubmit
 from consumers.wake import next_chunks
-from schemas.facts import BatchEnded
+from schemas.facts import BatchEnded, CanaryReleased, Fact
 from schemas.messages import SettleBatch
 
 
 def settle_batch(message: SettleBatch, world: World) -> Outcome:
     """Look at a batch after a chunk of it is through; only the last one finds something to do.
 
-    A batch that is not through may be so by a round this very message added before its run was cut
-    short: the chunks of that round are woken again.
+    A batch that is not through may be so by a round or a release this very message brought about before its
+    run was cut short: the chunks are woken again.
     """
     batch = world.store.batch(message.batch_id)
     if batch is None:
         return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
     if batch.state in BATCH_ENDS:
         return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
-    if not _is_through(batch, world):
-        return done(then=next_chunks(batch.model, world) if batch.round else ())
+    if not (_is_through(batch, world) or _is_held_up(batch, world)):
+        again = batch.round or world.policy.canary_chunks
+        return done(then=next_chunks(batch.model, world) if again else ())
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()
@@ -37,13 +43,49 @@ def _is_through(batch: Batch, world: World) -> bool:
     return batch.state is not BatchState.PLANNING and world.store.is_through(batch.batch_id)
 
 
+def _is_held_up(batch: Batch, world: World) -> bool:
+    """Tell whether a batch waits for a word on its canary, or for the end of what it does not buy."""
+    if batch.state is BatchState.PLANNING:
+        return False
+    canary = batch.canary is not None and not world.store.canary(batch.batch_id).open
+    return bool(batch.stopped) or canary
+
+
 def _settle(batch: Batch, held: Held, world: World) -> Outcome:
+    facts: tuple[Fact, ...] = ()
+    if batch.state not in BATCH_ENDS and not _is_through(batch, world):
+        facts = _go_on(batch, held, world)
     if batch.state in BATCH_ENDS or not _is_through(batch, world):
-        return Done()
-    items = [] if batch.cancelled else gather(batch, lambda record: _ask(record, batch, world), world)
-    if items:
-        return resubmit(batch, held, items, world)
-    return _end(batch, held, world)
+        return done(facts, next_chunks(batch.model, world))
+    ended = _resubmit_or_end(world.store.batch(batch.batch_id) or batch, held, world)
+    return done((*facts, *ended.facts), ended.then)
+
+
+def _go_on(batch: Batch, held: Held, world: World) -> tuple[Fact, ...]:
+    """Judge a canary that is through; end what is not bought and nobody has ended yet."""
+    if batch.stopped:
+        return stop_buying(batch, batch.stopped, world)
+    count = world.store.canary(batch.batch_id)
+    if batch.canary is None or count.open:
+        return ()
+    if not is_good_enough(count, world.policy.min_success_ratio):
+        return stop_buying(batch, bad_canary(batch, count, world.policy.min_success_ratio), world)
+    world.store.release_canary(held)
+    return (CanaryReleased(batch.batch_id, count.records, count.good),)
+
+
+def _resubmit_or_end(batch: Batch, held: Held, world: World) -> Done:
+    """Send again what may succeed, unless the batch buys no more; without such a record it ends."""
+
+    def items() -> Iterator[Item]:
+        return gather(batch, lambda record: _ask(record, batch, world), world)
+
+    if batch.cancelled or batch.stopped or next(items(), None) is None:
+        return _end(batch, held, world)
+    added = resubmit(batch, held, items, world)
+    if added is None:
+        return done(then=[SettleBatch(batch_id=batch.batch_id)])
+    return done([added], next_chunks(batch.model, world))
 
 
 def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
@@ -53,13 +95,14 @@ def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
     return tokens_for_retry(record, world.policy.max_attempts, limit)
 
 
-def _end(batch: Batch, held: Held, world: World) -> Outcome:
+def _end(batch: Batch, held: Held, world: World) -> Done:
     """Write the results, then the state, then send the event: each speaks only of what is there.
 
     A chunk that changed meanwhile, by output read late, has the batch settled once more.
     """
     count = world.store.count(batch.batch_id)
-    state = end_of(count.records + count.refused, count.good, cancelled=batch.cancelled)
+    total = count.records + count.refused + bool(never_planned(batch))
+    state = end_of(total, count.good, cancelled=batch.cancelled)
     reason = _reason(batch, count, state)
     write_report(batch, count, state, reason, world)
     if not world.store.finish_batch(held, batch.changes, state, reason, world.now):
@@ -75,5 +118,5 @@ def _reason(batch: Batch, count: BatchCount, state: BatchState) -> str:
         return ""
     bad = [f"{n} {outcome}" for outcome, n in count.outcomes.items() if n and outcome != "SUCCEEDED"]
     refused = [f"{count.refused} files refused"] if count.refused else []
-    planned = [str(batch.cursor["reason"])] if batch.cursor.get("reason") else []
-    return "; ".join([*planned, *refused, *bad]) or "no file in the request could be analysed"
+    first = [why for why in (never_planned(batch), batch.stopped) if why]
+    return "; ".join([*first, *refused, *bad]) or "no file in the request could be analysed"

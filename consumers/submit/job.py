@@ -11,10 +11,10 @@ from consumers.core.faults import (
     Throttled,
 )
 from consumers.core.jobs import JobRequest
-from consumers.core.rows import Chunk, Gate, Held, Job
+from consumers.core.rows import Chunk, Held, Job
 from consumers.core.world import Done, Later, Outcome, World, done
-from consumers.endings import cancel_chunk, ended, fail_chunk
-from consumers.wake import next_chunks
+from consumers.endings import cancel_chunk, ended, fail_chunk, turned_away
+from consumers.wake import next_chunks, room_for
 from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked
 
 LOOK_AGAIN = 5.0
@@ -26,12 +26,11 @@ def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
         return _cancelled_claim(chunk, chunk.job, held, world)
     name = _name(chunk, world)
     token = layout.client_token(name)
-    model = world.models.find(chunk.model)
-    gate = world.store.claim_slot(held, name, token, model.slots if model else 0, world.now)
-    if gate is Gate.CANCELLED:
-        return ended(cancel_chunk(chunk, held, world), chunk, world)
-    if gate is not Gate.OPEN:
-        return Done()
+    room = room_for(world.models.find(chunk.model), world.policy)
+    gate = world.store.claim_slot(held, name, token, room, world.now)
+    away = turned_away(gate, chunk, held, world)
+    if away is not None:
+        return away
     world.checkpoint()
     request = JobRequest(
         name,
@@ -53,11 +52,10 @@ def _name(chunk: Chunk, world: World) -> str:
 
 
 def _cancelled_claim(chunk: Chunk, job: Job, held: Held, world: World) -> Outcome:
-    """Find out whether the job of a cancelled claim exists: stop it then, else give the slot back."""
+    """Find out whether the job of a cancelled claim exists: stop it then, else the chunk ends with it."""
     found = world.jobs.find(job.name, job.token)
     if found is not None:
         return _created(found.arn, chunk, world)
-    world.store.give_slot_back(held, "the batch was cancelled", world.now, block=False)
     return ended(cancel_chunk(chunk, held, world), chunk, world)
 
 
@@ -65,7 +63,7 @@ def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outc
     try:
         arn = world.jobs.create(request)
     except (QuotaExceeded, Throttled) as fault:
-        world.store.give_slot_back(held, fault.message, world.now, block=True)
+        world.store.give_slot_back(held, fault.message, world.now)
         return done([SlotsBlocked(chunk.model, fault.message)])
     except (Rejected, Denied) as fault:
         return _refused(fault, chunk, held, world)
@@ -92,6 +90,5 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
 
 
 def _refused(fault: Fault, chunk: Chunk, held: Held, world: World) -> Done:
-    """End a chunk whose job Bedrock will not create: its slot is free again, its records say why."""
-    world.store.give_slot_back(held, fault.message, world.now, block=False)
+    """End a chunk whose job Bedrock will not create; its slot is free with its end, its records say why."""
     return ended(fail_chunk(chunk, held, "JOB_FAILED", fault.message, world), chunk, world)

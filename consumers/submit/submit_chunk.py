@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from consumers.attempts import attempt
 from consumers.core.faults import Fault, Missing, Throttled
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
-from consumers.core.rows import Chunk, Gate, Held, Leased
+from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
-from consumers.endings import after_end, cancel_chunk, end_chunk, ended, fail_chunk
+from consumers.endings import after_end, cancel_chunk, end_chunk, ended, fail_chunk, turned_away
 from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
-from consumers.wake import next_chunks
+from consumers.wake import next_chunks, room_for
 from schemas.facts import Fact
 from schemas.messages import SubmitChunk
 
@@ -46,15 +46,15 @@ def _is_stale(chunk: Chunk, world: World) -> bool:
 def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
     if chunk.state not in WAITING:
         return done(then=_follow(chunk, world))
+    room = room_for(world.models.find(chunk.model), world.policy)
+    away = turned_away(world.store.open_staging(held, room, world.now), chunk, held, world)
+    if away is not None:
+        return away
     model = world.models.find(chunk.model)
-    slots = model.slots if model else 0
-    gate = world.store.open_staging(held, slots, world.policy.stage_ahead, world.now)
-    if gate is Gate.CANCELLED:
-        return ended(cancel_chunk(chunk, held, world), chunk, world)
-    if gate is not Gate.OPEN:
-        return Done()
     if model is None:
-        world.store.find("model_unknown", chunk.model, "it left the model table: add it to MODELS_FILE", world.now)
+        world.store.find(
+            "model_unknown", chunk.model, "it left the model table: add it to MODELS_FILE", world.now
+        )
         return Done()
     staged: list[Fact] = []
 

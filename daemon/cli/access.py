@@ -34,10 +34,14 @@ class Access:
 
     @cached_property
     def parts(self) -> "Parts":
-        """What speaks to AWS: it takes a second to load, and most verbs only read the database."""
+        """What speaks to AWS: it takes a second to load, and most verbs only read the database.
+
+        A person waits: what S3 does not answer soon is told.
+        """
+        from daemon.adapters.s3 import BRIEF
         from daemon.wiring import Parts
 
-        parts = Parts(self.settings)
+        parts = Parts(self.settings, patience=BRIEF)
         self._stack.callback(parts.close)
         return parts
 
@@ -116,6 +120,7 @@ class Access:
 
     def wake(self) -> int:
         """Send the chunks on that may move now; returns how many."""
+        from consumers.wake import room_for
         from schemas.messages import SubmitChunk
 
         now = datetime.now(UTC)
@@ -123,7 +128,7 @@ class Access:
         for name in self.store.models():
             model = self.models.find(name)
             if model is not None:
-                ids += self.store.next_up(model.id, model.slots, self.policy.stage_ahead, now)
+                ids += self.store.next_up(model.id, room_for(model, self.policy), now)
         self.send(*(SubmitChunk(chunk_id=chunk_id) for chunk_id in ids))
         return len(ids)
 

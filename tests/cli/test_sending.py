@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from consumers.core import layout
+from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState
 from daemon.adapters.store import SqlStore
 from deploy.local import stack
@@ -136,7 +137,7 @@ def test_pause_holds_chunks_back_and_resume_wakes_them(
     stage(sqlite_store, chunk)
     cloud.ok("pause", "submit", "--model", "nova-2-lite", "--reason", "holiday")
     assert "holiday" in cloud.ok("status")
-    assert not sqlite_store.next_up(MODEL, 20, 20, NOW)
+    assert not sqlite_store.next_up(MODEL, Room(20, 20), NOW)
     assert "woke 1 chunks" in cloud.ok("resume", "submit", "--model", MODEL)
     assert bodies(sqs, stack.SUBMIT_QUEUE) == [{"version": 1, "type": "submit_chunk", "chunk_id": chunk}]
     assert "was not paused" in cloud.ok("resume", "submit", "--model", MODEL)

@@ -3,6 +3,7 @@
 import json
 
 from consumers.core import layout
+from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Refusal
 from daemon.adapters.store import SqlStore
@@ -23,7 +24,7 @@ def answered(store: SqlStore) -> str:
     """Put a batch into the store whose first file succeeded and whose second was refused at copying."""
     (chunk,) = plant(store)
     held = hold_chunk(store, chunk)
-    store.open_staging(held, 20, 20, NOW)
+    store.open_staging(held, Room(20, 20), NOW)
     store.refuse_files(held, [Refusal(1, "changed", "it has another ETag now")])
     store.release(held)
     submit(store, chunk)

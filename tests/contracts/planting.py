@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import select
 
 from consumers.core import layout
+from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JobStatus
 from consumers.core.rows import Held, JobCounts, JudgedRecord, Leased, NewBatch, NewChunk, NewFile, NewRecord
 from daemon.adapters.store import SqlStore
+from daemon.adapters.store.slots import lock_model
+from daemon.adapters.store.slots import prove as mark_proven
+from daemon.adapters.tables import models
 from schemas.messages import Terms
+from schemas.models import base_model
 from schemas.outcomes import Outcome
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -25,9 +33,14 @@ def after(**delta: float) -> datetime:
 
 
 def new_batch(
-    request_id: str = "r", *, model: str = MODEL, priority: int = 0, at: datetime = NOW
+    request_id: str = "r",
+    *,
+    model: str = MODEL,
+    priority: int = 0,
+    at: datetime = NOW,
+    budget: Decimal | None = None,
 ) -> NewBatch:
-    terms = Terms(request_id=request_id, model=model, priority=priority)
+    terms = Terms(request_id=request_id, model=model, priority=priority, budget_usd=budget)
     return NewBatch(layout.batch_id(request_id), terms, model, "media", '{"request":1}', at)
 
 
@@ -74,6 +87,20 @@ def new_chunk(
     )
 
 
+def prove(store: SqlStore, model: str = MODEL) -> None:
+    """Have a model seen past validation, so that it may use all of its slots."""
+    with store.database.write() as connection:
+        lock_model(connection, base_model(model))
+        mark_proven(connection, base_model(model))
+
+
+def streak(store: SqlStore, model: str = MODEL) -> int:
+    """Return how many chunks in a row failed as a whole."""
+    asked = select(models.c.failed_in_a_row).where(models.c.model == base_model(model))
+    with store.database.read() as connection:
+        return connection.execute(asked).scalar_one_or_none() or 0
+
+
 def hold(store: SqlStore, kind: Leased, id: str, seconds: float = LONG) -> Held:
     held = store.take(kind, id, seconds)
     assert held is not None
@@ -97,15 +124,27 @@ def plant(
     priority: int = 0,
     model: str = MODEL,
     at: datetime = NOW,
+    proven: bool = True,
+    costs: Sequence[Decimal | None] = (),
+    budget: Decimal | None = None,
+    canary: int | None = None,
 ) -> list[str]:
-    """Put a planned batch into the store, with as many files in each chunk; returns the chunk ids."""
-    batch = new_batch(request_id, model=model, priority=priority, at=at)
+    """Put a planned batch into the store, with as many files in each chunk; returns the chunk ids.
+
+    Its model has been seen past validation unless it is not ``proven``; ``costs`` are the estimates of its
+    chunks, unknown where they are left out.
+    """
+    batch = new_batch(request_id, model=model, priority=priority, at=at, budget=budget)
     assert store.accept(batch)
+    if proven:
+        prove(store, model)
     held = hold_batch(store, batch.batch_id)
     store.plan_files(held, [new_file(position) for position in range(chunks * files)], {"phase": "cut"})
     cuts = [new_chunk(batch, n, range(n * files, (n + 1) * files)) for n in range(chunks)]
+    known = [*costs, *[None] * (chunks - len(costs))]
+    cuts = [replace(cut, estimate_usd=cost) for cut, cost in zip(cuts, known, strict=True)]
     store.plan_chunks(held, cuts, {"phase": "finish"})
-    store.finish_plan(held, NOW)
+    store.finish_plan(held, NOW, canary=canary)
     store.release(held)
     return [cut.chunk_id for cut in cuts]
 
@@ -113,7 +152,7 @@ def plant(
 def stage(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
     """Bring a planned chunk to READY and let it go."""
     held = hold_chunk(store, chunk_id)
-    assert store.open_staging(held, SLOTS, 1000, at) == "open"
+    assert store.open_staging(held, Room(SLOTS, 1000), at) == "open"
     store.staged(held, 0, 2000, at)
     store.release(held)
 
@@ -121,7 +160,7 @@ def stage(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
 def claim(store: SqlStore, chunk_id: str, at: datetime = NOW) -> Held:
     """Claim a slot for a READY chunk; its lease stays with the caller."""
     held = hold_chunk(store, chunk_id)
-    assert store.claim_slot(held, job_name(chunk_id), f"token-{chunk_id}", SLOTS, at) == "open"
+    assert store.claim_slot(held, job_name(chunk_id), f"token-{chunk_id}", Room(SLOTS, 20), at) == "open"
     return held
 
 

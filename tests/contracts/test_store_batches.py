@@ -7,6 +7,7 @@ from datetime import UTC
 import pytest
 
 from consumers.core.faults import LeaseLost
+from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Batch, Gate
 from daemon.adapters.store import SqlStore
@@ -160,7 +161,7 @@ def test_a_new_round_opens_an_ended_batch_with_a_new_revision(store: SqlStore) -
     assert (batch.state, batch.revision, batch.round, batch.reason) == (BatchState.RUNNING, 2, 1, "")
     count = store.count(batch_id)
     assert (count.records, count.outcomes, count.good) == (1, {}, 0)
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == (chunk.chunk_id,)
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == (chunk.chunk_id,)
 
 
 def test_two_settlers_at_the_same_moment_make_one_round(store: SqlStore) -> None:
@@ -198,9 +199,9 @@ def test_cancelling_ends_what_has_not_started_and_names_the_open_jobs(store: Sql
     assert states[planned] is states[ready] is ChunkState.CANCELLED
     assert [states[each] for each in (claimed, running, held_one)] == ["READY", "SUBMITTED", "PLANNED"]
     assert store.outcomes(planned) == {("combined", "CANCELLED"): 2}
-    assert store.open_staging(held, SLOTS, 20, NOW) is Gate.CANCELLED
+    assert store.open_staging(held, Room(SLOTS, 20), NOW) is Gate.CANCELLED
     assert batch_of(store, batch_id).cancelled
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == ()
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == ()
 
 
 def test_cancelling_an_ended_batch_changes_nothing(store: SqlStore) -> None:

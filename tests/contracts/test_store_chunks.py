@@ -3,6 +3,7 @@
 import pytest
 
 from consumers.core.faults import LeaseLost
+from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.core.rows import Gate, Refusal
 from daemon.adapters.store import SqlStore
@@ -22,6 +23,7 @@ from tests.contracts.planting import (
     plant,
     report,
     stage,
+    streak,
     submit,
 )
 
@@ -35,10 +37,10 @@ def state_of(store: SqlStore, chunk_id: str) -> ChunkState:
 def test_a_chunk_goes_from_its_plan_to_its_stored_results(store: SqlStore) -> None:
     [chunk_id] = plant(store)
     held = hold_chunk(store, chunk_id)
-    assert store.open_staging(held, SLOTS, 20, NOW) is Gate.OPEN
+    assert store.open_staging(held, Room(SLOTS, 20), NOW) is Gate.OPEN
     assert state_of(store, chunk_id) is ChunkState.PREPARING
     store.staged(held, 98, 2001, NOW)
-    assert store.claim_slot(held, job_name(chunk_id), "t", SLOTS, NOW) is Gate.OPEN
+    assert store.claim_slot(held, job_name(chunk_id), "t", Room(SLOTS, 20), NOW) is Gate.OPEN
     assert store.submitted(chunk_id, arn(chunk_id), NOW)
     assert state_of(store, chunk_id) is ChunkState.SUBMITTED
     assert store.job_seen(chunk_id, report(chunk_id, JobStatus.IN_PROGRESS), NOW)
@@ -105,8 +107,8 @@ def test_a_late_move_changes_nothing(store: SqlStore) -> None:
     submit(store, chunk_id)
     held = hold_chunk(store, chunk_id)
     store.staged(held, 5, 5, NOW)
-    assert store.open_staging(held, SLOTS, 20, NOW) is Gate.STALE
-    assert store.claim_slot(held, job_name(chunk_id), "t", SLOTS, NOW) is Gate.STALE
+    assert store.open_staging(held, Room(SLOTS, 20), NOW) is Gate.STALE
+    assert store.claim_slot(held, job_name(chunk_id), "t", Room(SLOTS, 20), NOW) is Gate.STALE
     store.end_chunk(held, ChunkState.CANCELLED, "too late", NOW)
     assert state_of(store, chunk_id) is ChunkState.SUBMITTED
 
@@ -115,7 +117,7 @@ def test_a_ready_chunk_can_be_staged_again(store: SqlStore) -> None:
     [chunk_id] = plant(store)
     stage(store, chunk_id)
     held = hold_chunk(store, chunk_id)
-    assert store.open_staging(held, 0, 0, NOW) is Gate.OPEN
+    assert store.open_staging(held, Room(0, 0), NOW) is Gate.OPEN
     assert state_of(store, chunk_id) is ChunkState.PREPARING
 
 
@@ -124,11 +126,11 @@ def test_every_write_of_a_holder_whose_lease_was_taken_over_raises(store: SqlSto
     old = hold_chunk(store, chunk_id, GONE)
     hold_chunk(store, chunk_id)
     for write in (
-        lambda: store.open_staging(old, SLOTS, 20, NOW),
+        lambda: store.open_staging(old, Room(SLOTS, 20), NOW),
         lambda: store.staged(old, 0, 0, NOW),
         lambda: store.refuse_files(old, [Refusal(0, "changed", "")]),
-        lambda: store.claim_slot(old, "n", "t", SLOTS, NOW),
-        lambda: store.give_slot_back(old, "", NOW, block=True),
+        lambda: store.claim_slot(old, "n", "t", Room(SLOTS, 20), NOW),
+        lambda: store.give_slot_back(old, "", NOW),
         lambda: store.save(old, [judged(0)], NOW),
         lambda: store.close_records(old, Outcome.MISSING, "X", "", NOW),
         lambda: store.end_chunk(old, ChunkState.FAILED, "", NOW),
@@ -158,16 +160,16 @@ def test_failures_in_a_row_are_counted_and_a_success_sets_them_back(store: SqlSt
         held = hold_chunk(store, chunk_id)
         store.end_chunk(held, ChunkState.FAILED, "no permission", NOW)
         store.end_chunk(held, ChunkState.FAILED, "no permission", NOW)
-    assert store.streak("us.amazon.nova-2-lite-v1:0") == 2
-    assert store.streak("global.amazon.nova-2-lite-v1:0") == 2
-    for chunk_id, outcome, streak in ((ids[2], Outcome.MODEL_ERROR, 2), (ids[3], Outcome.SUCCEEDED, 0)):
+    assert streak(store, "us.amazon.nova-2-lite-v1:0") == 2
+    assert streak(store, "global.amazon.nova-2-lite-v1:0") == 2
+    for chunk_id, outcome, failed in ((ids[2], Outcome.MODEL_ERROR, 2), (ids[3], Outcome.SUCCEEDED, 0)):
         submit(store, chunk_id)
         end_job(store, chunk_id)
         held = hold_chunk(store, chunk_id)
         position = store.chunk_files(chunk_id)[0].position
         store.save(held, [judged(position, outcome)], NOW)
         store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
-        assert store.streak("us.amazon.nova-2-lite-v1:0") == streak
+        assert streak(store) == failed
 
 
 def test_results_that_come_late_open_an_ended_batch_with_a_new_revision(store: SqlStore) -> None:

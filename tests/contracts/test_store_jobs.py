@@ -79,5 +79,5 @@ def test_the_arn_is_stored_once(store: SqlStore) -> None:
 def test_a_job_that_has_an_arn_cannot_be_given_back(store: SqlStore) -> None:
     [chunk_id] = plant(store)
     submit(store, chunk_id)
-    store.give_slot_back(hold_chunk(store, chunk_id), "late", NOW, block=False)
+    store.give_slot_back(hold_chunk(store, chunk_id), "late", NOW)
     assert len(store.open_jobs()) == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Gate, Leased
 from consumers.core.store import Store
@@ -67,7 +68,7 @@ def claim_all(work: Work) -> int:
         held = store.take(Leased.CHUNK, chunk_id, LONG)
         if held is None:
             continue
-        gate = store.claim_slot(held, job_name(chunk_id), f"t{chunk_id}", 10, NOW)
+        gate = store.claim_slot(held, job_name(chunk_id), f"t{chunk_id}", Room(10, 20), NOW)
         claimed += gate is Gate.OPEN
         if len(store.open_jobs()) > 10:
             raise AssertionError("more jobs than slots")
@@ -82,7 +83,7 @@ def turn_over(work: Work) -> int:
     while left:
         chunk_id = left.pop(0)
         held = hold_chunk(store, chunk_id)
-        if store.claim_slot(held, job_name(chunk_id), f"t{chunk_id}", 2, NOW) is not Gate.OPEN:
+        if store.claim_slot(held, job_name(chunk_id), f"t{chunk_id}", Room(2, 20), NOW) is not Gate.OPEN:
             left.append(chunk_id)
             continue
         if len(store.open_jobs()) > 2:
@@ -163,7 +164,7 @@ def test_two_settling_processes_make_one_round(store: SqlStore, database_url: st
     batch = store.batch(batch_id)
     assert batch is not None
     assert (batch.round, batch.revision) == (1, 1)
-    assert store.next_up(MODEL, 1, 1, NOW) == tuple(each for each, _ in store.chunk_ids(batch_id))[:2]
+    assert store.next_up(MODEL, Room(1, 1), NOW) == tuple(each for each, _ in store.chunk_ids(batch_id))[:2]
     assert store.take(Leased.BATCH, batch_id, LONG) is None
     with pytest.raises(AssertionError):
         hold_batch(store, batch_id)

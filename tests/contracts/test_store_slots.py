@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from consumers.core.faults import Rejected
+from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Gate, Held, Leased
 from daemon.adapters.store import SqlStore
 from tests.contracts.planting import (
     GONE,
-    LONG,
     MODEL,
     NOW,
     SLOTS,
@@ -35,7 +35,7 @@ OTHER = "us.amazon.nova-lite-v1:0"
 
 def ask(store: SqlStore, chunk_id: str, slots: int = SLOTS, minutes: float = 0) -> tuple[Gate, Held]:
     held = hold_chunk(store, chunk_id)
-    return store.claim_slot(held, job_name(chunk_id), "t", slots, after(minutes=minutes)), held
+    return store.claim_slot(held, job_name(chunk_id), "t", Room(slots, 20), after(minutes=minutes)), held
 
 
 def is_free(store: SqlStore, chunk_id: str) -> bool:
@@ -68,7 +68,7 @@ def test_an_own_claim_is_open_again_and_takes_no_second_slot(store: SqlStore) ->
     stage(store, second)
     gate, held = ask(store, first, slots=2)
     assert gate is Gate.OPEN
-    assert store.claim_slot(held, job_name(first), "t", 2, NOW) is Gate.OPEN
+    assert store.claim_slot(held, job_name(first), "t", Room(2, 20), NOW) is Gate.OPEN
     assert ask(store, second, slots=2)[0] is Gate.OPEN
     assert len(store.open_jobs()) == 2
 
@@ -78,7 +78,7 @@ def test_a_job_name_belongs_to_one_chunk_for_ever(store: SqlStore) -> None:
     submit(store, first)
     stage(store, second)
     with pytest.raises(Rejected):
-        store.claim_slot(hold_chunk(store, second), job_name(first), "t", SLOTS, NOW)
+        store.claim_slot(hold_chunk(store, second), job_name(first), "t", Room(SLOTS, 20), NOW)
 
 
 def test_an_ended_job_frees_its_slot(store: SqlStore) -> None:
@@ -93,34 +93,42 @@ def test_an_ended_job_frees_its_slot(store: SqlStore) -> None:
 def test_a_slot_given_back_is_free_and_the_chunk_stays_ready(store: SqlStore) -> None:
     [chunk_id] = plant(store)
     stage(store, chunk_id)
-    held = claim(store, chunk_id)
-    store.give_slot_back(held, "no permission", NOW, block=False)
+    store.give_slot_back(claim(store, chunk_id), "quota", NOW)
     assert store.open_jobs() == []
     chunk = store.chunk(chunk_id)
     assert chunk is not None
-    assert (chunk.state, chunk.job, chunk.last_error) == (ChunkState.READY, None, "no permission")
-    assert store.renew(held, LONG)
+    assert (chunk.state, chunk.job, chunk.last_error) == (ChunkState.READY, None, "quota")
+
+
+def test_a_claim_that_became_no_job_ends_with_its_chunk(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    stage(store, chunk_id)
+    store.end_chunk(claim(store, chunk_id), ChunkState.FAILED, "no permission", NOW)
+    assert store.open_jobs() == []
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    assert (chunk.state, chunk.job, chunk.last_error) == (ChunkState.FAILED, None, "no permission")
 
 
 def test_a_refusal_for_quota_blocks_the_model_and_parks_the_chunk(store: SqlStore) -> None:
     first, second = plant(store, chunks=2)
     stage(store, first)
     stage(store, second)
-    store.give_slot_back(claim(store, first), "quota", NOW, block=True)
+    store.give_slot_back(claim(store, first), "quota", NOW)
     assert is_free(store, first)
     assert ask(store, second)[0] is Gate.BLOCKED
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == ()
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == ()
 
 
 def test_after_a_block_one_chunk_probes_until_a_create_succeeds(store: SqlStore) -> None:
     ids = plant(store, chunks=3)
     for chunk_id in ids:
         stage(store, chunk_id)
-    store.give_slot_back(claim(store, ids[0]), "quota", NOW, block=True)
-    assert len(store.next_up(MODEL, SLOTS, 20, after(minutes=1))) == 1
+    store.give_slot_back(claim(store, ids[0]), "quota", NOW)
+    assert len(store.next_up(MODEL, Room(SLOTS, 20), after(minutes=1))) == 1
     assert ask(store, ids[1], minutes=1)[0] is Gate.OPEN
     assert ask(store, ids[2], minutes=1)[0] is Gate.BLOCKED
-    assert store.next_up(MODEL, SLOTS, 20, after(minutes=1)) == ()
+    assert store.next_up(MODEL, Room(SLOTS, 20), after(minutes=1)) == ()
     assert store.submitted(ids[1], arn(ids[1]), after(minutes=1))
     assert ask(store, ids[2], minutes=1)[0] is Gate.OPEN
 
@@ -131,10 +139,10 @@ def test_blocks_double_to_ten_minutes_and_begin_anew_after_a_success(store: SqlS
     now, lengths = NOW, []
     for _ in range(7):
         held = hold_chunk(store, chunk_id)
-        assert store.claim_slot(held, job_name(chunk_id), "t", SLOTS, now) is Gate.OPEN
-        store.give_slot_back(held, "quota", now, block=True)
+        assert store.claim_slot(held, job_name(chunk_id), "t", Room(SLOTS, 20), now) is Gate.OPEN
+        store.give_slot_back(held, "quota", now)
         begun = now
-        while not store.next_up(MODEL, SLOTS, 20, now):
+        while not store.next_up(MODEL, Room(SLOTS, 20), now):
             now += timedelta(seconds=30)
         lengths.append((now - begun).total_seconds())
     assert lengths == [30, 60, 120, 240, 480, 600, 600]
@@ -146,8 +154,8 @@ def test_refusals_at_the_same_moment_block_once(store: SqlStore) -> None:
         stage(store, chunk_id)
     claims = [claim(store, chunk_id) for chunk_id in ids]
     for held in claims:
-        store.give_slot_back(held, "quota", NOW, block=True)
-    assert len(store.next_up(MODEL, SLOTS, 20, after(seconds=31))) == 1
+        store.give_slot_back(held, "quota", NOW)
+    assert len(store.next_up(MODEL, Room(SLOTS, 20), after(seconds=31))) == 1
 
 
 @pytest.mark.parametrize("paused", [MODEL, GLOBAL, "*"])
@@ -157,31 +165,31 @@ def test_a_paused_model_stages_and_claims_nothing(store: SqlStore, paused: str) 
     store.pause(paused, "by hand", NOW)
     assert ask(store, first)[0] is Gate.PAUSED
     held = hold_chunk(store, second)
-    assert store.open_staging(held, SLOTS, 20, NOW) is Gate.PAUSED
+    assert store.open_staging(held, Room(SLOTS, 20), NOW) is Gate.PAUSED
     assert is_free(store, second)
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == ()
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == ()
     assert store.resume(paused)
     assert not store.resume(paused)
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == (first, second)
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == (first, second)
 
 
 def test_staging_waits_for_a_place(store: SqlStore) -> None:
     first, second, third = plant(store, chunks=3)
     held = hold_chunk(store, first)
-    assert store.open_staging(held, 0, 1, NOW) is Gate.OPEN
-    assert store.open_staging(held, 0, 1, NOW) is Gate.OPEN
-    assert store.open_staging(hold_chunk(store, second), 0, 1, NOW) is Gate.NO_ROOM
-    assert store.open_staging(hold_chunk(store, second), 1, 1, NOW) is Gate.OPEN
-    assert store.open_staging(hold_chunk(store, third), 1, 1, NOW) is Gate.NO_ROOM
+    assert store.open_staging(held, Room(0, 1), NOW) is Gate.OPEN
+    assert store.open_staging(held, Room(0, 1), NOW) is Gate.OPEN
+    assert store.open_staging(hold_chunk(store, second), Room(0, 1), NOW) is Gate.NO_ROOM
+    assert store.open_staging(hold_chunk(store, second), Room(1, 1), NOW) is Gate.OPEN
+    assert store.open_staging(hold_chunk(store, third), Room(1, 1), NOW) is Gate.NO_ROOM
 
 
 def test_a_chunk_of_higher_rank_is_staged_beyond_the_places(store: SqlStore) -> None:
     [low] = plant(store, "low")
     high = plant(store, "high", chunks=2, priority=1)
     stage(store, low)
-    assert store.next_up(MODEL, 0, 1, NOW) == (high[0],)
-    assert store.open_staging(hold_chunk(store, high[0]), 0, 1, NOW) is Gate.OPEN
-    assert store.open_staging(hold_chunk(store, high[1]), 0, 1, NOW) is Gate.NO_ROOM
+    assert store.next_up(MODEL, Room(0, 1), NOW) == (high[0],)
+    assert store.open_staging(hold_chunk(store, high[0]), Room(0, 1), NOW) is Gate.OPEN
+    assert store.open_staging(hold_chunk(store, high[1]), Room(0, 1), NOW) is Gate.NO_ROOM
 
 
 def test_no_chunk_starts_before_its_plan_is_complete(store: SqlStore) -> None:
@@ -191,8 +199,8 @@ def test_no_chunk_starts_before_its_plan_is_complete(store: SqlStore) -> None:
     store.plan_files(held, [new_file(0)], {})
     chunk = new_chunk(batch, 0, [0])
     store.plan_chunks(held, [chunk], {})
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == ()
-    assert store.open_staging(hold_chunk(store, chunk.chunk_id), SLOTS, 20, NOW) is Gate.STALE
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == ()
+    assert store.open_staging(hold_chunk(store, chunk.chunk_id), Room(SLOTS, 20), NOW) is Gate.STALE
 
 
 def test_the_next_ones_fill_the_free_slots_and_the_free_places(store: SqlStore) -> None:
@@ -200,7 +208,7 @@ def test_the_next_ones_fill_the_free_slots_and_the_free_places(store: SqlStore) 
     submit(store, ids[0])
     for chunk_id in ids[1:4]:
         stage(store, chunk_id)
-    assert store.next_up(MODEL, 3, 2, NOW) == (*ids[1:3], ids[4])
+    assert store.next_up(MODEL, Room(3, 2), NOW) == (*ids[1:3], ids[4])
 
 
 def test_held_and_resting_chunks_are_not_next(store: SqlStore) -> None:
@@ -209,19 +217,19 @@ def test_held_and_resting_chunks_are_not_next(store: SqlStore) -> None:
     resting = hold_chunk(store, ids[1])
     store.failed(resting, "prepare", "throttled", NOW)
     store.release(resting)
-    assert store.next_up(MODEL, SLOTS, 20, NOW) == (ids[2],)
-    assert store.next_up(MODEL, SLOTS, 20, after(minutes=1)) == (ids[1], ids[2])
+    assert store.next_up(MODEL, Room(SLOTS, 20), NOW) == (ids[2],)
+    assert store.next_up(MODEL, Room(SLOTS, 20), after(minutes=1)) == (ids[1], ids[2])
 
 
 def test_batches_take_turns_by_the_slots_they_use(store: SqlStore) -> None:
     large = plant(store, "large", chunks=4)
     small = plant(store, "small", chunks=2, at=after(minutes=1))
-    assert store.next_up(MODEL, 4, 0, after(minutes=2)) == (large[0], small[0], large[1], small[1])
+    assert store.next_up(MODEL, Room(4, 0), after(minutes=2)) == (large[0], small[0], large[1], small[1])
 
 
 def test_an_hour_of_waiting_is_worth_one_priority(store: SqlStore) -> None:
     [old] = plant(store, "old")
     [new] = plant(store, "new", priority=1, at=after(minutes=90))
-    assert store.next_up(MODEL, 2, 0, after(minutes=100)) == (old, new)
+    assert store.next_up(MODEL, Room(2, 0), after(minutes=100)) == (old, new)
     [urgent] = plant(store, "urgent", priority=2, at=after(minutes=90))
-    assert store.next_up(MODEL, 3, 0, after(minutes=100)) == (urgent, old, new)
+    assert store.next_up(MODEL, Room(3, 0), after(minutes=100)) == (urgent, old, new)

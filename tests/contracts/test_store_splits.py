@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from consumers.core.faults import LeaseLost
+from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Held, Measured, NewChunk, Refusal
 from daemon.adapters.store import SqlStore
@@ -34,7 +35,7 @@ WHY = "SPLIT: too large"
 
 def preparing(store: SqlStore, chunk_id: str) -> Held:
     held = hold_chunk(store, chunk_id)
-    assert store.open_staging(held, SLOTS, 20, NOW) == "open"
+    assert store.open_staging(held, Room(SLOTS, 20), NOW) == "open"
     return held
 
 

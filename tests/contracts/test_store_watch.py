@@ -2,6 +2,7 @@
 
 import pytest
 
+from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Leased, Waiting
 from daemon.adapters.store import SqlStore
@@ -22,6 +23,7 @@ from tests.contracts.planting import (
     new_file,
     plant,
     stage,
+    streak,
     submit,
 )
 
@@ -49,13 +51,13 @@ def test_planned_chunks_that_wait_for_room_are_not_named(store: SqlStore) -> Non
 
 def test_a_chunk_left_half_way_is_named(store: SqlStore) -> None:
     prepared, let_go, claimed, held = plant(store, chunks=4)
-    store.open_staging(hold_chunk(store, prepared, GONE), SLOTS, 20, NOW)
+    store.open_staging(hold_chunk(store, prepared, GONE), Room(SLOTS, 20), NOW)
     lease = hold_chunk(store, let_go)
-    store.open_staging(lease, SLOTS, 20, NOW)
+    store.open_staging(lease, Room(SLOTS, 20), NOW)
     store.release(lease)
     stage(store, claimed)
     store.release(claim(store, claimed))
-    store.open_staging(hold_chunk(store, held), SLOTS, 20, NOW)
+    store.open_staging(hold_chunk(store, held), Room(SLOTS, 20), NOW)
     assert store.waiting(NOW, 10).submits == (prepared, let_go, claimed)
     assert store.waiting(NOW, 2).submits == (prepared, let_go)
 
@@ -142,7 +144,7 @@ def test_models_are_named_once_for_each_base_model_while_chunks_are_on_their_way
     assert list(store.models()) == ["global.amazon.nova-2-lite-v1:0", "us.amazon.nova-lite-v1:0"]
     store.end_chunk(hold_chunk(store, other), ChunkState.FAILED, "", NOW)
     assert len(store.models()) == 1
-    assert store.streak(MODEL) == 0
+    assert streak(store, MODEL) == 0
 
 
 def test_the_same_finding_again_only_refreshes_it(store: SqlStore) -> None:

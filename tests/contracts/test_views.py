@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumers.core import layout
+from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Refusal, Spent
 from daemon.adapters.store import SqlStore
@@ -91,7 +92,7 @@ def test_open_jobs_and_resting_models_stand_there(store: SqlStore) -> None:
 def test_histories_name_chunks_files_and_refusals(store: SqlStore) -> None:
     (chunk,) = plant(store)
     held = hold_chunk(store, chunk)
-    store.open_staging(held, 20, 20, NOW)
+    store.open_staging(held, Room(20, 20), NOW)
     store.refuse_files(held, [Refusal(1, "changed", "why")])
     views = views_of(store)
     history = views.chunk_history(chunk)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete
 
 from daemon.adapters.store import SqlStore, make_engine
 from daemon.adapters.tables import metadata
+from tests.contracts.planting import prove
 from tests.stages.simulation import Simulation
 
 NewSimulation = Callable[..., Simulation]
@@ -27,13 +28,19 @@ def stage_engine(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def simulate(stage_engine: Engine) -> NewSimulation:
-    """Make simulations; each begins with an empty store and ends the one before."""
+    """Make simulations; each begins with an empty store and ends the one before.
 
-    def make(**settings: Any) -> Simulation:
+    Its model has been seen past validation, unless it is not ``proven``.
+    """
+
+    def make(*, proven: bool = True, **settings: Any) -> Simulation:
         with stage_engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(delete(table))
-        return Simulation(SqlStore(stage_engine), **{"min_records": 2, **settings})
+        store = SqlStore(stage_engine)
+        if proven:
+            prove(store)
+        return Simulation(store, **{"min_records": 2, **settings})
 
     return make
 

@@ -6,16 +6,20 @@ from daemon.adapters.store.batches import Batches
 from daemon.adapters.store.chunks import Chunks
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.engine import make_engine
+from daemon.adapters.store.failed import Failed
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
+from daemon.adapters.store.money import Money
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
+from daemon.adapters.store.refused import Refused
 from daemon.adapters.store.results import Results
 from daemon.adapters.store.reuse import Reuse
 from daemon.adapters.store.rounds import Rounds
 from daemon.adapters.store.schema import migrate, schema_is_current
 from daemon.adapters.store.slots import Slots
 from daemon.adapters.store.splits import Splits
+from daemon.adapters.store.stopping import Stopping
 from daemon.adapters.store.sums import Sums
 from daemon.adapters.store.watch import Watch
 
@@ -23,7 +27,23 @@ __all__ = ["SqlStore", "make_engine", "migrate", "schema_is_current"]
 
 
 class SqlStore(
-    Leases, Batches, Plans, Rounds, Chunks, Splits, Slots, Jobs, Records, Reuse, Results, Sums, Watch
+    Leases,
+    Batches,
+    Plans,
+    Rounds,
+    Stopping,
+    Chunks,
+    Splits,
+    Slots,
+    Jobs,
+    Money,
+    Records,
+    Reuse,
+    Failed,
+    Refused,
+    Results,
+    Sums,
+    Watch,
 ):
     """Everything the stages ask of the database, and the leases; safe to share between threads."""
 

@@ -11,8 +11,10 @@ from consumers.core.rows import Chunk, ChunkFile, Held, Job, SentRecord
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.money import commit_cost
 from daemon.adapters.store.moves import move_batch, move_chunk
-from daemon.adapters.store.slots import lock_model, model_of
+from daemon.adapters.store.slots import count_failure, count_success, free_claim, lock_model, model_of
+from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import (
     batches,
     chunk_files,
@@ -20,7 +22,6 @@ from daemon.adapters.tables import (
     chunks,
     files,
     jobs,
-    models,
     record_unread,
     records,
     state_in,
@@ -81,21 +82,25 @@ class Chunks:
             values = {"padding": padding, "bytes": bytes, "ready_at": now, "wake_after": None}
             move_chunk(connection, which, ChunkState.READY, **values)
 
-    def end_chunk(self, held: Held, state: ChunkState, reason: str, now: datetime) -> None:
-        """Move a chunk to an end and keep count of failures in a row."""
+    def end_chunk(self, held: Held, state: ChunkState, reason: str, now: datetime) -> str | None:
+        """Move a chunk to an end, with its true cost; returns why its model pauses itself, if it does."""
         with self.database.write() as connection:
+            cost = spent_on(connection, held.id).cost_usd
             model = lock_model(connection, model_of(connection, held.id)).model
             guard(connection, held)
             which = chunks.c.chunk_id == held.id
             asked = select(chunks.c.state, chunks.c.batch_id, chunks.c.round).where(which)
             before = connection.execute(asked).one()
-            if move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
-                _count_streak(connection, model, held.id, state)
-                _count_change(connection, before.batch_id)
-                if before.round:
-                    choose_current(connection, held.id)
-                if before.state == ChunkState.FAILED:
-                    _reopen(connection, before.batch_id)
+            if not move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
+                return None
+            if free_claim(connection, held.id):
+                commit_cost(connection, held.id, cost, now)
+            _count_change(connection, before.batch_id)
+            if before.round:
+                choose_current(connection, held.id)
+            if before.state == ChunkState.FAILED:
+                _reopen(connection, before.batch_id)
+            return _count_streak(connection, model, held.id, state, reason, now)
 
     def cleaned(self, held: Held, objects: int, bytes: int, now: datetime) -> None:
         """Store that a chunk's folders are gone."""
@@ -145,6 +150,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         failures=row.failures,
         unread=row.unread,
         job=_job(row) if row.name else None,
+        estimate_usd=row.estimate_usd,
         reason=row.reason,
     )
 
@@ -201,14 +207,24 @@ def _end(state: ChunkState, before: ChunkState, reason: str, now: datetime) -> d
     return {**values, "wake_after": None}
 
 
-def _count_streak(connection: Connection, model: str, chunk_id: str, state: ChunkState) -> None:
-    """Count a failure as a whole; a success sets it back, a chunk without either changes nothing."""
-    row = update(models).where(models.c.model == model)
-    if state is ChunkState.FAILED:
-        connection.execute(row.values(failed_in_a_row=models.c.failed_in_a_row + 1))
-    elif state is ChunkState.COMPLETED:
-        good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
-        connection.execute(row.where(good).values(failed_in_a_row=0))
+def _count_streak(
+    connection: Connection, model: str, chunk_id: str, state: ChunkState, reason: str, now: datetime
+) -> str | None:
+    """Count a failure as a whole; a success sets it back, a chunk without either changes nothing.
+
+    What a cancel stopped is no failure. Returns why the model pauses itself, if it does.
+    """
+    if state is ChunkState.FAILED and not _is_cancelled(connection, chunk_id):
+        return count_failure(connection, model, reason, now)
+    good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
+    if state is ChunkState.COMPLETED and connection.execute(select(good)).scalar_one():
+        count_success(connection, model)
+    return None
+
+
+def _is_cancelled(connection: Connection, chunk_id: str) -> bool:
+    asked = select(batches.c.cancelled).join(chunks, chunks.c.batch_id == batches.c.batch_id)
+    return bool(connection.execute(asked.where(chunks.c.chunk_id == chunk_id)).scalar_one())
 
 
 def _count_change(connection: Connection, batch_id: str) -> None:

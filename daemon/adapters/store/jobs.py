@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_, select, update
 
 from consumers.core.jobs import JobReport
-from consumers.core.lifecycle import JOB_ENDS, ChunkState, JobStatus, is_forward
+from consumers.core.lifecycle import JOB_ENDS, PAST_VALIDATION, ChunkState, JobStatus, is_forward
 from consumers.core.rows import Chunk, OpenJob
 from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held
 from daemon.adapters.store.moves import move_chunk
-from daemon.adapters.store.slots import end_block, lock_model, model_of
+from daemon.adapters.store.slots import end_block, lock_model, model_of, prove
 from daemon.adapters.tables import batches, chunks, job_open, jobs
 
 _STATE_OF = {
@@ -51,7 +51,10 @@ class Jobs:
             return read_chunk(connection, found[0].chunk_id) if found else None
 
     def job_seen(self, chunk_id: str, report: JobReport, now: datetime) -> bool:
-        """Store what Get said, forward only; an end frees the slot. Tells whether anything changed."""
+        """Store what Get said, forward only; an end frees the slot. Tells whether anything changed.
+
+        A job past validation proves its model.
+        """
         with self.database.write() as connection:
             lock_model(connection, model_of(connection, chunk_id))
             checked = update(chunks).where(chunks.c.chunk_id == chunk_id)
@@ -84,6 +87,8 @@ def _see(connection: Connection, job: Row[Any], report: JobReport, now: datetime
         learned["ended_at"] = report.ended_at or now
     if learned:
         connection.execute(update(jobs).where(jobs.c.chunk_id == job.chunk_id).values(learned))
+    if forward and report.status in PAST_VALIDATION:
+        prove(connection, job.base_model)
     if forward:
         _move(connection, job.chunk_id, _STATE_OF[report.status])
     return forward or job.arn is None

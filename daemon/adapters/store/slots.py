@@ -1,31 +1,36 @@
 """Slots, stage places, pauses and blocks: everything decided under the lock of the model's row."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, select, true, update
 
 from consumers.core import gate
-from consumers.core.gate import ALL_MODELS
+from consumers.core.gate import ALL_MODELS, Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Gate, Held
 from daemon.adapters.store.database import Database, insert_new
 from daemon.adapters.store.leases import guard, let_go
+from daemon.adapters.store.money import commit_estimate, take_back
 from daemon.adapters.store.moves import move_chunk
 from daemon.adapters.store.views import (
     ModelRow,
-    chunk_view,
+    asking,
     jobs_by_batch,
     jobs_view,
     model_view,
-    staged_by_batch,
+    purse_to_claim,
+    purse_to_stage,
+    read_funds,
+    read_staged,
     waiting,
 )
 from daemon.adapters.tables import chunks, jobs, models
 from schemas.models import base_model
 
-PARKED = frozenset({Gate.NO_ROOM, Gate.PAUSED, Gate.BLOCKED})
+PARKED = frozenset({Gate.NO_ROOM, Gate.PAUSED, Gate.BLOCKED, Gate.BUDGET})
 
 
 class Slots:
@@ -33,59 +38,65 @@ class Slots:
 
     database: Database
 
-    def open_staging(self, held: Held, slots: int, stage_ahead: int, now: datetime) -> Gate:
-        """Move a chunk to PREPARING if there is a stage place; otherwise park it."""
+    def open_staging(self, held: Held, room: Room, now: datetime) -> Gate:
+        """Move a chunk to PREPARING if there is a stage place and the money for it; otherwise park it."""
         with self.database.write() as connection:
             row = lock_model(connection, model_of(connection, held.id))
             guard(connection, held)
-            view = model_view(connection, row, now)
-            answer = gate.may_stage(chunk_view(connection, held.id, now), view, slots, stage_ahead)
+            staged = read_staged(connection, row.model, now)
+            view = model_view(connection, row, staged)
+            asks = asking(connection, held.id, now)
+            purse = purse_to_stage(connection, row.model, asks, room, now, staged)
+            answer = gate.may_stage(asks.chunk, view, purse, room)
             if answer is Gate.OPEN:
                 which = chunks.c.chunk_id == held.id
                 move_chunk(connection, which, ChunkState.PREPARING, preparing_at=now, wake_after=None)
             return _parked(connection, held, answer)
 
-    def claim_slot(self, held: Held, name: str, token: str, slots: int, now: datetime) -> Gate:
-        """Insert the chunk's job row if a slot is free; otherwise park it."""
+    def claim_slot(self, held: Held, name: str, token: str, room: Room, now: datetime) -> Gate:
+        """Insert the chunk's job row if a slot is free and it can be paid for; otherwise park it."""
         with self.database.write() as connection:
             row = lock_model(connection, model_of(connection, held.id))
             guard(connection, held)
-            chunk = chunk_view(connection, held.id, now)
-            answer = gate.may_claim(chunk, jobs_view(connection, row), slots, now)
-            if answer is Gate.OPEN and not chunk.claimed:
+            asks = asking(connection, held.id, now)
+            purse = purse_to_claim(connection, row.model, asks, room, now)
+            answer = gate.may_claim(asks.chunk, jobs_view(connection, row), purse, room, now)
+            if answer is Gate.OPEN and not asks.chunk.claimed:
                 claim = {"chunk_id": held.id, "base_model": row.model, "name": name, "token": token}
                 connection.execute(insert(jobs).values(**claim, claimed_at=now))
+                commit_estimate(connection, held.id, now)
             return _parked(connection, held, answer)
 
-    def give_slot_back(self, held: Held, why: str, now: datetime, *, block: bool) -> None:
-        """Delete the job row; with ``block`` the model rests and the chunk parks."""
+    def give_slot_back(self, held: Held, why: str, now: datetime) -> None:
+        """Delete the job row of a claim; the model rests and the chunk parks."""
         with self.database.write() as connection:
             row = lock_model(connection, model_of(connection, held.id))
             guard(connection, held)
-            connection.execute(delete(jobs).where(jobs.c.chunk_id == held.id, jobs.c.arn.is_(None)))
+            free_claim(connection, held.id)
             note = update(chunks).where(chunks.c.chunk_id == held.id)
             connection.execute(note.values(last_error=why, last_error_at=now))
-            if block:
-                _block(connection, row, now)
-                let_go(connection, held)
+            _block(connection, row, now)
+            let_go(connection, held)
 
-    def next_up(self, model: str, slots: int, stage_ahead: int, now: datetime) -> Sequence[str]:
-        """Return the waiting chunks that could move now, best first."""
+    def next_up(self, model: str, room: Room, now: datetime) -> Sequence[str]:
+        """Return the waiting chunks that could move now and can be paid for, best first."""
         base = base_model(model)
         with self.database.read() as connection:
-            view = model_view(connection, _read_model(connection, base), now)
+            staged = read_staged(connection, base, now)
+            view = model_view(connection, _read_model(connection, base), staged)
             if view.paused or (view.blocked_until and now < view.blocked_until):
                 return ()
-            in_use, staged_of = jobs_by_batch(connection, base), staged_by_batch(connection, base)
-            room, at_work = stage_ahead + slots, gate.at_work(in_use, staged_of)
+            in_use = jobs_by_batch(connection, base)
+            staged_of = Counter(each.batch_id for each in staged)
+            funds = read_funds(connection, base, room, now, staged)
+            most, at_work = room.stage_ahead + room.slots, gate.at_work(in_use, staged_of)
             return gate.choose(
-                waiting(connection, base, ChunkState.READY, in_use, room=room, now=now),
-                waiting(connection, base, ChunkState.PLANNED, at_work, room=room, now=now),
+                waiting(connection, base, ChunkState.READY, in_use, funds.to_claim, most, now),
+                waiting(connection, base, ChunkState.PLANNED, at_work, funds.to_stage, most, now),
                 view,
                 in_use,
                 staged_of,
-                slots=slots,
-                stage_ahead=stage_ahead,
+                room=room,
                 now=now,
             )
 
@@ -97,18 +108,13 @@ class Slots:
             connection.execute(pause.values(paused_reason=reason, paused_at=now))
 
     def resume(self, model: str) -> bool:
-        """Allow submissions again, and count failures in a row from nought."""
+        """Allow submissions again, of all models with ``*``, and count failures in a row from nought."""
         with self.database.write() as connection:
             base = lock_model(connection, base_model(model)).model
-            paused = and_(models.c.model == base, models.c.paused_reason.is_not(None))
+            named = true() if base == ALL_MODELS else models.c.model == base
+            paused = and_(named, models.c.paused_reason.is_not(None))
             values = {"paused_reason": None, "paused_at": None, "failed_in_a_row": 0}
             return bool(connection.execute(update(models).where(paused).values(values)).rowcount)
-
-    def streak(self, model: str) -> int:
-        """Return how many chunks in a row failed as a whole."""
-        asked = select(models.c.failed_in_a_row).where(models.c.model == base_model(model))
-        with self.database.read() as connection:
-            return connection.execute(asked).scalar_one_or_none() or 0
 
 
 def model_of(connection: Connection, chunk_id: str) -> str:
@@ -127,6 +133,41 @@ def lock_model(connection: Connection, base: str) -> ModelRow:
         insert_new(connection, models, [{"model": name, **blank} for name in sorted(names)])
         found = connection.execute(asked).all()
     return _model_row(found, base)
+
+
+def free_claim(connection: Connection, chunk_id: str) -> bool:
+    """Delete a claim that became no job, with what was committed to it; tells whether a job is left."""
+    connection.execute(delete(jobs).where(jobs.c.chunk_id == chunk_id, jobs.c.arn.is_(None)))
+    left = select(jobs.c.chunk_id).where(jobs.c.chunk_id == chunk_id)
+    if connection.execute(left).first() is not None:
+        return True
+    take_back(connection, chunk_id)
+    return False
+
+
+def prove(connection: Connection, base: str) -> None:
+    """Note that a job of a model got past validation."""
+    unproven = update(models).where(models.c.model == base, ~models.c.proven)
+    connection.execute(unproven.values(proven=True))
+
+
+def count_failure(connection: Connection, base: str, reason: str, now: datetime) -> str | None:
+    """Count a chunk that failed as a whole; returns why the model pauses itself now, if it does."""
+    which = models.c.model == base
+    counted = update(models).where(which)
+    counted = counted.values(failed_in_a_row=models.c.failed_in_a_row + 1, proven=False)
+    connection.execute(counted)
+    asked = select(models.c.failed_in_a_row).where(which, models.c.paused_reason.is_(None))
+    failed = connection.execute(asked).scalar_one_or_none()
+    why = None if failed is None else gate.pause_reason(failed, reason)
+    if why is not None:
+        connection.execute(update(models).where(which).values(paused_reason=why, paused_at=now))
+    return why
+
+
+def count_success(connection: Connection, base: str) -> None:
+    """Begin to count failures in a row from nought."""
+    connection.execute(update(models).where(models.c.model == base).values(failed_in_a_row=0))
 
 
 def end_block(connection: Connection, base: str) -> None:
@@ -149,6 +190,8 @@ def _model_row(found: Sequence[Row[Any]], base: str) -> ModelRow:
         any(row.paused_reason is not None for row in rows.values()),
         mine.blocked_until if mine else None,
         mine.block_seconds if mine else 0,
+        mine.proven if mine else False,
+        mine.failed_in_a_row if mine else 0,
     )
 
 

@@ -1,18 +1,20 @@
 """What the gates decide on, read in a few statements."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
-from consumers.core.gate import Candidate, ChunkView, ModelView
+from consumers.core.gate import Candidate, ChunkView, ModelView, Purse, Room
 from consumers.core.lifecycle import BatchState, ChunkState
 from daemon.adapters.store.leases import is_held
-from daemon.adapters.tables import batches, chunk_starts, chunks, job_open, jobs, state_in
+from daemon.adapters.store.money import Funds, day_left, need_not_wait
+from daemon.adapters.tables import batches, chunk_starts, chunk_unread, chunks, job_open, jobs, state_in
 
 STAGED = (ChunkState.PREPARING, ChunkState.READY)
 _CANDIDATE = (
@@ -23,6 +25,7 @@ _CANDIDATE = (
     chunks.c.number,
 )
 has_job = exists().where(jobs.c.chunk_id == chunks.c.chunk_id)
+_let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +36,60 @@ class ModelRow:
     paused: bool
     blocked_until: datetime | None
     block_seconds: int
+    proven: bool
+    failed: int
 
 
-def chunk_view(connection: Connection, chunk_id: str, now: datetime) -> ChunkView:
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A chunk PREPARING, or READY without a job."""
+
+    batch_id: str
+    rank: int
+    estimate_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A chunk at a gate, and the batch that pays for it."""
+
+    chunk: ChunkView
+    batch_id: str
+    batch_left: Decimal | None
+
+
+def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
     """Read what counts for a chunk."""
     asked = (
         select(
             chunks.c.state,
             chunks.c.priority,
             chunks.c.created_at,
+            chunks.c.estimate_usd,
+            chunks.c.batch_id,
             batches.c.state.label("batch_state"),
             batches.c.cancelled,
+            batches.c.stopped,
+            batches.c.budget_usd,
+            batches.c.committed_usd,
+            (~_let_through).label("held_back"),
             has_job.label("claimed"),
         )
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
         .where(chunks.c.chunk_id == chunk_id)
     )
-    row = connection.execute(asked).one()
-    return ChunkView(
+    row: Row[Any] = connection.execute(asked).one()
+    chunk = ChunkView(
         ChunkState(row.state),
         gate.rank_of(row.priority, row.created_at, now),
         row.batch_state == BatchState.PLANNING,
         row.cancelled,
         bool(row.claimed),
+        bool(row.stopped),
+        bool(row.held_back),
+        row.estimate_usd,
     )
+    return Asking(chunk, row.batch_id, _left(row))
 
 
 def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
@@ -64,21 +97,61 @@ def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
     unconfirmed = func.count().filter(jobs.c.arn.is_(None))
     asked = select(func.count(), unconfirmed).where(jobs.c.base_model == row.model, job_open)
     jobs_open, claims = connection.execute(asked).one()
-    return ModelView(row.paused, row.blocked_until, jobs_open, claims)
-
-
-def _staged(base: str, *columns: Any) -> Select[Any]:
-    return select(*columns).where(
-        chunks.c.base_model == base, chunk_starts, state_in(chunks, STAGED), ~has_job
+    unread = 0 if row.proven else sum(unread_by_batch(connection, row.model).values())
+    return ModelView(
+        row.paused,
+        row.blocked_until,
+        jobs_open,
+        claims,
+        proven=row.proven,
+        failed=row.failed,
+        unread=unread,
     )
 
 
-def model_view(connection: Connection, row: ModelRow, now: datetime) -> ModelView:
+def model_view(connection: Connection, row: ModelRow, staged: Sequence[Staged]) -> ModelView:
     """Read what counts for staging, too."""
-    view = jobs_view(connection, row)
-    staged = connection.execute(_staged(row.model, chunks.c.priority, chunks.c.created_at))
-    ranks = tuple(gate.rank_of(each.priority, each.created_at, now) for each in staged)
-    return replace(view, staged=ranks)
+    return replace(jobs_view(connection, row), staged=tuple(each.rank for each in staged))
+
+
+def read_staged(connection: Connection, base: str, now: datetime) -> list[Staged]:
+    """Read the staged chunks of a model, oldest plans first."""
+    columns = (chunks.c.batch_id, chunks.c.priority, chunks.c.created_at, chunks.c.estimate_usd)
+    asked = select(*columns).where(
+        chunks.c.base_model == base, chunk_starts, state_in(chunks, STAGED), ~has_job
+    )
+    return [
+        Staged(row.batch_id, gate.rank_of(row.priority, row.created_at, now), row.estimate_usd)
+        for row in connection.execute(asked.order_by(chunks.c.created_at, chunks.c.number))
+    ]
+
+
+def read_funds(
+    connection: Connection, base: str, room: Room, now: datetime, staged: Sequence[Staged] = ()
+) -> Funds:
+    """Read what the chunks of a model are paid from."""
+    return Funds(
+        day_left(connection, room, now),
+        room.day_budget_usd,
+        gate.at_work(jobs_by_batch(connection, base), unread_by_batch(connection, base)),
+        [(each.batch_id, each.estimate_usd) for each in staged],
+    )
+
+
+def purse_to_claim(connection: Connection, base: str, asks: Asking, room: Room, now: datetime) -> Purse:
+    """Read what a chunk that asks for a slot may cost; nothing is read where there is no budget."""
+    if asks.batch_left is None and room.day_budget_usd is None:
+        return Purse()
+    return read_funds(connection, base, room, now).to_claim(asks.batch_id, asks.batch_left)
+
+
+def purse_to_stage(
+    connection: Connection, base: str, asks: Asking, room: Room, now: datetime, staged: Sequence[Staged]
+) -> Purse:
+    """Read what a chunk that asks for a stage place may cost; nothing is read where there is no budget."""
+    if asks.batch_left is None and room.day_budget_usd is None:
+        return Purse()
+    return read_funds(connection, base, room, now, staged).to_stage(asks.batch_id, asks.batch_left)
 
 
 def jobs_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
@@ -92,10 +165,10 @@ def jobs_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     return dict(_pairs(connection, asked))
 
 
-def staged_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
-    """Count the staged chunks of each batch."""
-    asked = _staged(base, chunks.c.batch_id, func.count()).group_by(chunks.c.batch_id)
-    return dict(_pairs(connection, asked))
+def unread_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
+    """Count the chunks of each batch whose job ended and whose results are not stored yet."""
+    asked = select(chunks.c.batch_id, func.count()).where(chunks.c.base_model == base, chunk_unread)
+    return dict(_pairs(connection, asked.group_by(chunks.c.batch_id)))
 
 
 def waiting(
@@ -103,26 +176,29 @@ def waiting(
     base: str,
     state: ChunkState,
     in_use: Mapping[str, int],
-    *,
+    purse: Callable[[str, Decimal | None], Purse],
     room: int,
     now: datetime,
 ) -> list[Candidate]:
-    """Read the first chunks that nobody holds and that do not rest, of the batches that come first.
+    """Read the first chunks that nobody holds and that wait for nothing else, of the batches that come first.
 
-    Where there is room for some chunks, no batch behind as many others can get any of it.
+    Where there is room for some chunks, no batch behind as many others can get any of it. ``purse`` tells
+    what a batch may pay, given what is left of its own budget.
     """
+    heads = {row.batch_id: row for row in connection.execute(_heads(base, state))}
     found: list[Candidate] = []
     batches_left = room
-    for head in gate.in_order(_heads(connection, base, state), in_use, now):
+    for head in gate.in_order([_candidate(row) for row in heads.values()], in_use, now):
         if not batches_left:
             break
-        rows = connection.execute(_free(base, state, head.batch_id, room, now)).all()
+        affordable = need_not_wait(purse(head.batch_id, _left(heads[head.batch_id])))
+        rows = connection.execute(_free(base, state, head.batch_id, room, now).where(*affordable)).all()
         found += [_candidate(row) for row in rows]
         batches_left -= bool(rows)
     return found
 
 
-def _heads(connection: Connection, base: str, state: ChunkState) -> list[Candidate]:
+def _heads(base: str, state: ChunkState) -> Select[Any]:
     """Read the first chunk of each batch that may go on; the index alone answers for all the others."""
     first = (
         select(chunks.c.batch_id, func.min(chunks.c.number).label("number"))
@@ -130,23 +206,25 @@ def _heads(connection: Connection, base: str, state: ChunkState) -> list[Candida
         .group_by(chunks.c.batch_id)
         .subquery()
     )
-    asked = (
-        select(*_CANDIDATE)
+    return (
+        select(*_CANDIDATE, batches.c.budget_usd, batches.c.committed_usd)
         .join(first, and_(first.c.batch_id == chunks.c.batch_id, first.c.number == chunks.c.number))
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
-        .where(batches.c.state != BatchState.PLANNING, ~batches.c.cancelled)
+        .where(batches.c.state != BatchState.PLANNING, ~batches.c.cancelled, batches.c.stopped == "")
+        .where(_let_through)
     )
-    return [_candidate(row) for row in connection.execute(asked)]
 
 
 def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime) -> Select[Any]:
     free: Select[Any] = (
         select(*_CANDIDATE)
+        .join(batches, batches.c.batch_id == chunks.c.batch_id)
         .where(
             chunks.c.base_model == base,
             chunks.c.batch_id == batch_id,
             chunk_starts,
             state_in(chunks, [state]),
+            _let_through,
             ~is_held(chunks),
             or_(chunks.c.wake_after.is_(None), chunks.c.wake_after <= now),
             ~has_job,
@@ -155,6 +233,11 @@ def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime)
         .limit(room)
     )
     return free
+
+
+def _left(row: Row[Any]) -> Decimal | None:
+    """Return what is left of a batch's budget; None without one, below nothing if estimates were too low."""
+    return None if row.budget_usd is None else row.budget_usd - row.committed_usd
 
 
 def _candidate(row: Row[*tuple[Any, ...]]) -> Candidate:

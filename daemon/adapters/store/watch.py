@@ -94,10 +94,10 @@ def _plans() -> ColumnElement[bool]:
 
 
 def _submits() -> ColumnElement[bool]:
-    """Chunks that somebody left half-way, that have rested, or whose batch was cancelled."""
+    """Chunks that somebody left half-way, that have rested, or whose batch was cancelled or stopped."""
     halfway = or_(state_in(chunks, [ChunkState.PREPARING]), chunks.c.lease_until.is_not(None), _claimed)
     batch: Any = select(batches.c.batch_id).where(batches.c.batch_id == chunks.c.batch_id)
-    cancelled = batch.where(batches.c.cancelled).exists()
+    cancelled = batch.where(or_(batches.c.cancelled, batches.c.stopped != "")).exists()
     planned = batch.where(batches.c.state != BatchState.PLANNING).exists()
     return and_(chunk_starts, or_(halfway, chunks.c.wake_after.is_not(None), cancelled), planned)
 
@@ -114,7 +114,8 @@ def _ingests() -> ColumnElement[bool]:
 
 
 def _settles() -> ColumnElement[bool]:
-    left = exists().where(chunks.c.batch_id == batches.c.batch_id, chunk_unended)
+    before = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
+    left = exists().where(chunks.c.batch_id == batches.c.batch_id, chunk_unended, before)
     return and_(batch_open, state_in(batches, [BatchState.PLANNED, BatchState.RUNNING]), ~left)
 
 
