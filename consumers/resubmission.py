@@ -7,7 +7,6 @@ from itertools import groupby, islice
 from consumers.core.chunks import LOOKAHEAD_CHUNKS, Cut, Limits, cut_ahead
 from consumers.core.cutting import Cutter, Item, limits
 from consumers.core.faults import Rejected
-from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
 from consumers.core.world import World
 from consumers.planning import put_plan
@@ -71,18 +70,15 @@ def model_of(batch: Batch, world: World) -> Model:
 
 
 def never_planned(batch: Batch) -> str:
-    """Say which files of a planned batch no retry can send, and what to do; empty if there are none."""
-    if batch.state is BatchState.PLANNING:
-        return ""
+    """Say which files of an ended batch no retry can send, and what to do; empty if there are none."""
     reason = batch.cursor.get("reason")
-    if reason:
-        why = f"its plan could not be made ({reason})"
-    elif batch.cursor.get("phase", "read") != "finish":
-        why = "it was cancelled while it was planned"
-    else:
+    if not reason and not batch.cursor.get("cut_short"):
         return ""
+    why = f"its plan could not be made ({reason})" if reason else "it was cancelled while it was planned"
     reused = "" if batch.terms.options.reuse == "never" else ": what succeeded is reused, not bought again"
-    return f"Files that had no chunk yet are not sent: {why}. Post the request again under a new request_id{reused}."
+    return (
+        f"Files without a chunk are not sent: {why}. Post the request again under a new request_id{reused}."
+    )
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from consumers.core import layout
 from consumers.core.faults import Fault
 from consumers.core.jobs import JobReport
+from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import Leased, OpenJob
 from consumers.core.world import Done, Outcome, World, done
 from consumers.wake import next_chunks
@@ -25,6 +26,8 @@ from schemas.messages import (
 
 LOOK_BACK = timedelta(hours=1)
 ROWS = 1000
+
+_STOPPED = JOB_ENDS | {JobStatus.STOPPING}
 
 Finding = tuple[str, BaseModel]
 
@@ -78,7 +81,7 @@ def _compare(job: OpenJob, report: JobReport) -> Iterator[Finding]:
         yield "job_adopted", hint
     elif job.arn is not None and report.status != job.status:
         yield "event_missed", hint
-    if job.cancelled and job.arn is not None:
+    if job.cancelled and job.arn is not None and report.status not in _STOPPED:
         yield "job_not_stopped", CancelBatch(batch_id=layout.parse_chunk_id(job.chunk_id).batch_id)
 
 

@@ -1,31 +1,55 @@
 """cancel_batch: set the flag, end what has not started, stop the jobs that run."""
 
-from consumers.core.faults import Missing
-from consumers.core.lifecycle import BATCH_ENDS
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel
+
+from consumers.core.faults import Denied, Missing, PassingFault, Rejected
+from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Batch
-from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.core.world import Outcome, Refuse, World, done
 from consumers.naming import named_batch
 from consumers.wake import next_chunks
 from schemas.facts import Ignored
-from schemas.messages import CancelBatch, SettleBatch
+from schemas.messages import CancelBatch, PlanBatch, SettleBatch
 
 
 def cancel_batch(message: CancelBatch, world: World) -> Outcome:
-    """Cancel a batch; what its jobs have finished is kept. Cancelling again stops what is still running."""
+    """Cancel a batch; what its jobs have finished is kept. Cancelling again stops what is still running.
+
+    A job that cannot be stopped holds up no other. After a passing fault the message comes again; of any
+    other a finding tells, and the reconciler asks again for as long as the job runs.
+    """
     batch = named_batch(message, world)
     if isinstance(batch, Refuse):
         return batch
     if batch.state in BATCH_ENDS:
         return done([Ignored("batch has ended", batch.batch_id)])
-    return _cancel(batch, world)
+    running = world.store.cancel(batch.batch_id, "cancelled on request", world.now)
+    faults = list(_stop_all(running, world))
+    if faults:
+        raise faults[0]
+    return done(then=_following(batch, world))
 
 
-def _cancel(batch: Batch, world: World) -> Done:
-    for chunk_id in world.store.cancel(batch.batch_id, "cancelled on request", world.now):
+def _following(batch: Batch, world: World) -> Iterator[BaseModel]:
+    """Return what follows: a plan is ended by its own stage, everything else by the settlement."""
+    yield from next_chunks(batch.model, world)
+    if batch.state is BatchState.PLANNING:
+        yield PlanBatch(batch_id=batch.batch_id)
+    yield SettleBatch(batch_id=batch.batch_id)
+
+
+def _stop_all(chunk_ids: Sequence[str], world: World) -> Iterator[PassingFault]:
+    """Stop the jobs that Bedrock knows of; one without an ARN is stopped by whoever creates or finds it."""
+    for chunk_id in chunk_ids:
         chunk = world.store.chunk(chunk_id)
-        if chunk is not None and chunk.job is not None and chunk.job.arn is not None:
+        if chunk is None or chunk.job is None or chunk.job.arn is None:
+            continue
+        try:
             _stop(chunk.job.arn, world)
-    return done(then=[*next_chunks(batch.model, world), SettleBatch(batch_id=batch.batch_id)])
+        except PassingFault as fault:
+            yield fault
 
 
 def _stop(arn: str, world: World) -> None:
@@ -33,3 +57,5 @@ def _stop(arn: str, world: World) -> None:
         world.jobs.stop(arn)
     except Missing as fault:
         world.store.find("job_unknown", arn, fault.message, world.now)
+    except (Denied, Rejected) as fault:
+        world.store.find("job_not_stopped", arn, fault.message, world.now)
