@@ -1,10 +1,12 @@
 """Batches, chunks and jobs as tables of 80 columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import click
 
+from consumers.core.cost import money
 from daemon.cli.output import cell, cents, console, moment, short, show, size, table
 
 Document = Mapping[str, Any]
@@ -63,8 +65,23 @@ def batch_lines(document: Document) -> list[str]:
         f"cost      {document['cost_usd'] or unknown} USD, of it padding "
         f"{document['cost_padding_usd'] or unknown}, superseded {document['cost_superseded_usd'] or unknown}",
         f"          on demand it would have been {document['cost_on_demand_usd'] or unknown} USD",
+        f"estimate  at most {document['estimate_usd'] or unknown} USD, committed {_committed(document)}",
+        *_held_back(document),
         f"times     created {moment(document['created_at'])}, finished {moment(document['finished_at'])}",
     ]
+
+
+def _committed(document: Document) -> str:
+    budget = f" of a budget of {document['budget_usd']}" if document["budget_usd"] else ""
+    return f"{document['committed_usd']}{budget}"
+
+
+def _held_back(document: Document) -> Iterator[str]:
+    """Say what keeps chunks of a batch from being bought, now or for good."""
+    if document["canary"] is not None:
+        yield f"canary    the others wait until the first {document['canary']} chunks have done well enough"
+    if document["stopped"]:
+        yield f"stopped   {document['stopped']}"
 
 
 def show_pending(document: Document) -> None:
@@ -80,11 +97,22 @@ def show_pending(document: Document) -> None:
 def show_resting(resting: Sequence[Document]) -> None:
     """Tell which models are paused, and which Bedrock has asked to wait."""
     for model in resting:
-        name = "submit" if model["model"] == "*" else f"submit for {model['model']}"
+        everything = model["model"] == "*"
+        name = "submit" if everything else f"submit for {model['model']}"
         if model["paused_at"]:
             click.echo(f"PAUSED {name} since {moment(model['paused_at'])}: {model['paused_reason']}")
+            only = "" if everything else f" --model {model['model']}"
+            click.echo(f"It goes on with `novabatch resume submit{only}`.")
         elif model["blocked_until"]:
             click.echo(f"{name}: Bedrock's quota was full; tried again at {moment(model['blocked_until'])}")
+
+
+def show_day(committed: Decimal | None, budget: Decimal) -> None:
+    """Tell what of the day's budget is committed."""
+    click.echo(
+        f"BUDGET_USD_PER_DAY: {money(committed)} of {money(budget)} USD are committed today (UTC); "
+        "a chunk that would exceed it waits for midnight."
+    )
 
 
 def _show_errors(errors: Sequence[Document]) -> None:

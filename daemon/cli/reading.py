@@ -1,6 +1,7 @@
 """The verbs that only look: status, pending, show, results."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -26,12 +27,17 @@ def status(batch: str | None, limit: int | None, as_json: bool) -> None:
         else:
             document = access.views.status(access.batch_id_of(batch)) or {}
         resting = access.views.resting()
+        budget = access.settings.budget_usd_per_day
+        committed = access.views.committed_on(datetime.now(UTC).date()) if budget is not None else None
     if as_json:
         write_json(document)
-    elif batch is None:
+        return
+    if batch is None:
         batch_tables.show_overview(document, resting)
     else:
         batch_tables.show_batch(document, resting)
+    if budget is not None:
+        batch_tables.show_day(committed, budget)
 
 
 @click.command()

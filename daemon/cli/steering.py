@@ -41,7 +41,8 @@ def _model_id(access: Access, name: str | None) -> str:
 
     if name is None:
         return ALL_MODELS
-    model = access.models.find(name)
+    same_slots = (each for each in access.models.models if each.base_model == name)
+    model = access.models.find(name) or next(same_slots, None)
     if model is None:
         raise click.ClickException(
             f"model {name!r} is not in the model table. Known: {', '.join(access.models.names())}."

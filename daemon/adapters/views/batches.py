@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from consumers.core import layout
 from consumers.core.cost import money, on_demand_cost
+from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import BatchCount
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.sums import Sums
@@ -27,6 +28,10 @@ _BATCH: list[Any] = [
     batches.c.model,
     batches.c.created_at,
     batches.c.finished_at,
+    batches.c.budget_usd,
+    batches.c.committed_usd,
+    batches.c.stopped,
+    batches.c.canary,
 ]
 _JOB = (jobs.c.arn, jobs.c.name, jobs.c.submitted_at, jobs.c.ended_at)
 
@@ -92,7 +97,22 @@ class BatchViews:
             "cost_on_demand_usd": money(on_demand),
             "created_at": instant(row.created_at),
             "finished_at": instant(row.finished_at),
+            "budget_usd": money(row.budget_usd),
+            "committed_usd": money(row.committed_usd),
+            "estimate_usd": money(None if row.state == BatchState.PLANNING else self._estimate(row.batch_id)),
+            "stopped": words(row.stopped),
+            "canary": row.canary,
         }
+
+    def _estimate(self, batch_id: str) -> Decimal | None:
+        """Sum the most that the chunks bought or to be bought may cost; None where a price is unknown."""
+        unpriced = func.count().filter(chunks.c.estimate_usd.is_(None))
+        asked = select(func.sum(chunks.c.estimate_usd), unpriced).where(
+            chunks.c.batch_id == batch_id, chunks.c.state != ChunkState.CANCELLED
+        )
+        with self.database.read() as connection:
+            amount, unknown = connection.execute(asked).one()
+        return None if unknown else amount or Decimal(0)
 
     def _on_demand(self, row: Row[Any]) -> Decimal | None:
         """Price the batch's records on demand, where nobody would need padding."""

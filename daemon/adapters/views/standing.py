@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import and_, func, select
 
 from daemon.adapters.store.database import Database, pages
-from daemon.adapters.tables import batches, chunk_over, chunk_uncleaned, chunks, job_open, jobs, models
+from daemon.adapters.tables import batches, chunk_over, chunk_uncleaned, chunks, days, job_open, jobs, models
 from daemon.adapters.views.values import instant
 
 _THROUGH = (
@@ -104,6 +105,12 @@ class StandingViews:
         asked = select(chunks.c.folder, (chunk_over & chunks.c.cleaned_at.is_(None)).label("idle"))
         with self.database.read() as connection:
             return {row.folder: bool(row.idle) for row in connection.execute(asked)}
+
+    def committed_on(self, day: date) -> Decimal:
+        """Sum what was committed on a day (UTC): what ended jobs cost and open ones may cost."""
+        asked = select(days.c.committed_usd).where(days.c.day == day.isoformat())
+        with self.database.read() as connection:
+            return connection.execute(asked).scalar_one_or_none() or Decimal(0)
 
     def resting(self) -> list[dict[str, Any]]:
         """Describe models that are paused or that Bedrock refused for quota."""
