@@ -11,11 +11,12 @@ from sqlalchemy import Engine, text
 
 from consumers.core.world import Policy, Stage, World
 from daemon.adapters import aws, sqs
+from daemon.adapters.backoff import Backoff
 from daemon.adapters.bedrock import BedrockJobs
 from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.figures import StoreFigures
 from daemon.adapters.local_media import MediaRoots
-from daemon.adapters.s3 import S3Objects
+from daemon.adapters.s3 import PATIENT, S3Objects
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
 from daemon.analysis_files import read_analyses
 from daemon.app import App, CannotStart
@@ -47,9 +48,10 @@ NEEDED = ("bucket", "role_arn")
 class Parts:
     """Everything an entry point may need, each part made when it is first asked for."""
 
-    def __init__(self, settings: Settings, handlers: int = 1) -> None:
+    def __init__(self, settings: Settings, handlers: int = 1, patience: Backoff = PATIENT) -> None:
         self.settings = settings
         self.handlers = handlers
+        self.patience = patience
         self.clock = SystemClock()
         self.chance = random.Random()
 
@@ -108,7 +110,11 @@ class Parts:
     def objects(self) -> S3Objects:
         """The bucket."""
         return S3Objects(
-            self.s3_client, self.settings.bucket, self.settings.copy_concurrency, local=self.local
+            self.s3_client,
+            self.settings.bucket,
+            self.settings.copy_concurrency,
+            patient=self.patience,
+            local=self.local,
         )
 
     @cached_property

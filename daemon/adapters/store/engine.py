@@ -31,6 +31,15 @@ def make_engine(url: str) -> Engine:
         ) from error
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite URL, which a connection would make; None for any other URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
 def _reason(error: Exception) -> str:
     """Say what is wrong with a URL without repeating it: it may hold a password."""
     match error:
