@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.core import layout
+from consumers.core.cost import money
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import NewBatch
 from consumers.core.world import Done, Outcome, Policy, Refuse, World, done
@@ -100,6 +101,20 @@ def _model_problem(message: SubmitBatch, models: ModelTable, policy: Policy) -> 
     if model is None:
         known = ", ".join(models.names())
         return "unknown_model", f'Field "model": {message.model!r} is not in the model table. Known: {known}.'
+    return _price_problem(message, model, policy)
+
+
+def _price_problem(message: SubmitBatch, model: Model, policy: Policy) -> Problem | None:
+    """Say which budget cannot be kept, because nobody knows what the model costs."""
+    unknown = f"cannot be kept: the price of {model.id} is unknown. An operator adds it to NOVABATCH_MODELS_FILE"
+    if model.prices:
+        return None
+    if message.budget_usd is not None:
+        asked = f'Field "budget_usd": a budget of {money(message.budget_usd)} USD'
+        return "unknown_price", f"{asked} {unknown}; or leave budget_usd out."
+    if policy.budget_usd_per_day is not None:
+        daily = f'Field "model": the budget of {money(policy.budget_usd_per_day)} USD a day'
+        return "unknown_price", f"{daily} {unknown}, or unsets NOVABATCH_BUDGET_USD_PER_DAY."
     return None
 
 

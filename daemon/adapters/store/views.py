@@ -78,7 +78,7 @@ def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
         .where(chunks.c.chunk_id == chunk_id)
     )
-    row: Row[Any] = connection.execute(asked).one()
+    row = connection.execute(asked).one()
     chunk = ChunkView(
         ChunkState(row.state),
         gate.rank_of(row.priority, row.created_at, now),
@@ -235,7 +235,7 @@ def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime)
     return free
 
 
-def _left(row: Row[Any]) -> Decimal | None:
+def _left(row: Row[*tuple[Any, ...]]) -> Decimal | None:
     """Return what is left of a batch's budget; None without one, below nothing if estimates were too low."""
     return None if row.budget_usd is None else row.budget_usd - row.committed_usd
 
