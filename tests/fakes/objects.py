@@ -15,6 +15,7 @@ from tests.fakes.calls import Calls, OnCall, ignore
 from tests.fakes.local import FakeLocalMedia
 
 ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
+LISTED_A_CALL = 1000
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class Stored:
 
 
 class FakeObjects:
-    """The port ``Objects``. Calls are named after its methods, one a file for ``heads`` and ``copies``."""
+    """The port ``Objects``.
+
+    Calls are named after its methods: one a file for ``heads`` and ``copies``, one a page for ``list``.
+    """
 
     def __init__(
         self, bucket: str = "media", on_call: OnCall = ignore, local: FakeLocalMedia | None = None
@@ -128,9 +132,10 @@ class FakeObjects:
         return key in self.buckets[self.bucket]
 
     def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
-        self.calls.begin("list", prefix)
-        for key in self.keys(prefix, bucket):
-            if key.encode() > after.encode():
+        found = [key for key in self.keys(prefix, bucket) if key.encode() > after.encode()]
+        for first in range(0, len(found) or 1, LISTED_A_CALL):
+            self.calls.begin("list", prefix)
+            for key in found[first : first + LISTED_A_CALL]:
                 yield self._find(bucket or self.bucket, key).info(key)
 
     def lines(

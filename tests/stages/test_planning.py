@@ -12,7 +12,7 @@ from schemas.messages import SubmitBatch
 from schemas.parsing import parse
 from schemas.queues import Queue
 from tests.stages.moments import at_call
-from tests.stages.simulation import Simulation
+from tests.stages.simulation import Crash, Simulation
 
 LIST = "lists/a.jsonl"
 FROM_LIST = {"list": f"s3://media/{LIST}"}
@@ -54,20 +54,34 @@ def test_a_line_that_stands_again_on_a_later_page_is_bought_once(sim: Simulation
     assert refusals(sim, batch_id) == [(1, "duplicate_id")]
 
 
-def test_a_list_replaced_between_two_pages_ends_the_batch_with_the_reason(sim: Simulation) -> None:
+def test_a_list_replaced_while_the_process_was_down_ends_the_batch_with_the_reason(sim: Simulation) -> None:
     first, second, other = sim.media(3)
     put_list(sim, [first, second], blank_lines_between=1000)
+    sim.lease_seconds = -1
 
-    def replace_it(call: str) -> None:
-        if call == f"objects.lines {LIST}" and sim.objects.calls.log.count(("lines", LIST)) == 2:
-            put_list(sim, [first, other], blank_lines_between=1000)
+    def replace_it_and_die() -> None:
+        put_list(sim, [first, other], blank_lines_between=1000)
+        raise Crash
 
-    sim.on_call = replace_it
+    at_call(sim, "heads", second["s3_key"], act=replace_it_and_die)
     batch_id = sim.submit(None, files_from=FROM_LIST)
     batch = sim.batch(batch_id)
     assert batch.state is BatchState.FAILED
     assert LIST in batch.reason
     assert not sim.jobs.created
+
+
+def test_a_list_replaced_while_it_is_read_is_read_as_it_was(sim: Simulation) -> None:
+    first, second, other = sim.media(3)
+    put_list(sim, [first, second], blank_lines_between=1000)
+
+    def replace_it() -> None:
+        put_list(sim, [first, other], blank_lines_between=1000)
+
+    at_call(sim, "heads", second["s3_key"], act=replace_it)
+    sim.submit(None, files_from=FROM_LIST)
+    sim.finish_all()
+    assert sorted(sim.answers.bought) == ["file-1:combined", "file-2:combined"]
 
 
 def test_a_source_that_changed_after_the_plan_is_refused_and_not_analysed(sim: Simulation) -> None:
@@ -104,9 +118,7 @@ def test_a_plan_of_very_large_chunks_comes_to_its_end(sim: Simulation) -> None:
     assert len(sim.store.chunk_ids(batch_id)) == 4
 
 
-@pytest.mark.parametrize(
-    "value", ["NaN", "1e999", "1" + "0" * 300, '"\\ud83d\\ude00"', "[[[[]]]]", '{"": null}']
-)
+@pytest.mark.parametrize("value", ["1e300", "1" + "0" * 99, '"\\ud83d\\ude00"', "[[[[]]]]", '{"": null}'])
 def test_any_value_in_context_and_metadata_goes_the_whole_way_and_is_the_same_again(
     sim: Simulation, value: str
 ) -> None:
