@@ -5,6 +5,11 @@ from collections.abc import Mapping
 NAMES: Mapping[str, str] = {
     "loop": "loop",
     "claim": "claim",
+    "copy": "copy",
+    "slowdown": "slowdown",
+    "clean": "clean",
+    "slots": "slots",
+    "plan": "plan",
     "start": "start",
 }
 """Each bench by its name, with the module that has its ``tables(scale)``."""

@@ -34,6 +34,7 @@ class Bucket:
         self.rate = 0
         self.taken: Counter[int] = Counter()
         self.first_copy, self.last_copy = 0.0, 0.0
+        self.first_call, self.last_call = 0.0, 0.0
         self.counts: Counter[str] = Counter()
 
     def put(self, key: str, size: int, body: bytes | None = None) -> None:
@@ -46,6 +47,8 @@ class Bucket:
 
     def answer(self, request: Request) -> Answer:
         """Answer one call."""
+        self.last_call = time.time()
+        self.first_call = self.first_call or self.last_call
         key = unquote(request.path.lstrip("/").partition("/")[2])
         if request.method == "PUT":
             return (

@@ -80,6 +80,7 @@ class Aws:
             "counts": self.bucket.counts + self.queues.counts + self.jobs.counts,
             "copies_a_second": list(self.bucket.taken.values()),
             "copying_seconds": self.bucket.last_copy - self.bucket.first_copy,
+            "s3_seconds": self.bucket.last_call - self.bucket.first_call,
             "jobs": [
                 {"name": job.asked["jobName"], "created": job.created, "ended": job.ended}
                 for job in self.jobs.jobs.values()

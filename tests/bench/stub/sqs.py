@@ -91,7 +91,8 @@ class Queues:
         poll.reply(_json({}))
 
     def _take(self, queue: Queue, most: int, visibility: float) -> Answer:
-        now, taken = time.time(), []
+        now = time.time()
+        taken: list[dict[str, Any]] = []
         while queue.waiting and len(taken) < most:
             message = queue.waiting.popleft()
             message.receives += 1

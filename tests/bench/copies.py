@@ -1,0 +1,68 @@
+"""Three ways to copy files from bucket to bucket, each to be run in a process of its own."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlparse
+
+from consumers.core.objects import Copy
+from daemon.adapters.aws import make_client
+from daemon.adapters.s3 import S3Objects
+from tests.bench.machine import BUCKET
+from tests.bench.stub.s3 import ETAG, ORIGINALS
+
+FOLDER = "nova_batch/job_20260105_100000_000000_000/files/"
+IN_FLIGHT = 128
+
+
+def naive(files: int) -> Callable[[], None]:
+    """One after another, with boto3 as it comes."""
+    import boto3
+
+    client = boto3.client("s3")
+
+    def work() -> None:
+        for number in range(files):
+            source = f"{ORIGINALS}Video, {number}.mov"
+            place = {"Bucket": BUCKET, "Key": source}
+            client.copy_object(Bucket=BUCKET, Key=f"{FOLDER}{number}.mov", CopySource=place)  # type: ignore[arg-type]
+
+    return work
+
+
+def ours(files: int, threads: int, first: int = 0) -> Callable[[], int]:
+    """Copy through the port as staging does; returns how many faults came back."""
+    client = make_client("s3", connections=threads)
+    objects = S3Objects(client, BUCKET, threads)
+    copies = [
+        Copy(n, BUCKET, f"{ORIGINALS}Video, {n}.mov", ETAG, f"{FOLDER}{n}.mov", "video/quicktime")
+        for n in range(first, first + files)
+    ]
+
+    def work() -> int:
+        return sum(fault is not None for _, fault in objects.copies(copies))
+
+    return work
+
+
+def flood(files: int, url: str) -> Callable[[], None]:
+    """Write ready-made requests to bare sockets, so many at once: what the latency and the stub allow."""
+    return lambda: asyncio.run(_flood(files, urlparse(url).hostname or "", urlparse(url).port or 0))
+
+
+async def _flood(files: int, host: str, port: int) -> None:
+    left = iter(range(files))
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        for number in left:
+            writer.write(
+                f"PUT /{BUCKET}/{FOLDER}{number}.mov HTTP/1.1\r\nHost: {host}\r\n"
+                f"x-amz-copy-source: {BUCKET}/{ORIGINALS}{number}.mov\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(connection() for _ in range(IN_FLIGHT)))

@@ -1,0 +1,144 @@
+"""Copying: files a second at 30 ms a request, by the port alone and by whole consumers."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deploy.local.processes import wait_until
+from tests.bench import child
+from tests.bench.child import Ran
+from tests.bench.machine import consumers, settings
+from tests.bench.rounds import interleaved
+from tests.bench.stub.client import MILLISECONDS_30, Stub, stub
+from tests.bench.stub.s3 import ORIGINALS
+from tests.bench.table import Scale, Table, Target
+
+FILES = {Scale.TINY: 8, Scale.SHORT: 1500, Scale.FULL: 3000}
+ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
+NAIVE, LIMIT = "naive: boto3, one by one", "limit: bare sockets, 128 in flight"
+ONE_32, ONE, TWO = "our port, 32 threads", "our port, 64 threads", "our port, 2 processes of 64"
+THREADS = 64
+
+
+def tables(scale: Scale) -> Iterator[Table]:
+    """Measure the port, then whole submit consumers."""
+    with stub() as server:
+        naive = _Naive()
+        yield _port(server, scale, naive)
+        if scale is not Scale.TINY:
+            yield _machine(server, scale, naive)
+
+
+class _Naive:
+    """The naive rate of this run, for both tables."""
+
+    rate = 0.0
+
+
+def _port(server: Stub, scale: Scale, naive: _Naive) -> Table:
+    files = FILES[scale]
+    cpu: dict[str, float] = {}
+    rss: dict[str, float] = {}
+    requests: dict[str, float] = {}
+
+    def measure(name: str) -> float:
+        some = max(2, files // 20) if name == NAIVE else files
+        server.reset(s3=MILLISECONDS_30)
+        ran = _copy(name, server, some)
+        cpu[name] = sum(each.cpu for each in ran) / some * 1e6
+        rss[name] = max(each.rss_mb for each in ran)
+        requests[name] = sum(server.told()["counts"].values()) / some
+        return some / max(each.seconds for each in ran)
+
+    rates = interleaved(ROUNDS[scale], {name: partial(measure, name) for name in WAYS})
+    naive.rate = rates[NAIVE]
+    return Table(
+        f"copy: {files:,} files at 30 ms a request",
+        ("way", "copies/s", "× naive", "× limit", "CPU µs/copy", "RSS MB each", "requests/file"),
+        [
+            (name, rates[name], rates[name] / rates[NAIVE], rates[name] / rates[LIMIT], cpu[name], rss[name],
+             requests[name])
+            for name in WAYS
+        ],
+        [
+            Target("one process of 64 threads × naive", rates[ONE] / rates[NAIVE], "≥", 35),
+            Target("two processes × naive", rates[TWO] / rates[NAIVE], "≥", 60),
+        ],
+        "The latency alone allows 33 × the number in flight: 1,067 for 32, 2,133 for 64.",
+    )  # fmt: skip
+
+
+def _copy(name: str, server: Stub, files: int) -> list[Ran]:
+    environment = server.environment
+    if name == NAIVE:
+        return [child.run("tests.bench.copies:naive", environment, files=files)]
+    if name == LIMIT:
+        return [child.run("tests.bench.copies:flood", environment, files=files, url=server.url)]
+    threads, processes = WAYS[name]
+    share = files // processes
+    running = [
+        child.start("tests.bench.copies:ours", environment, files=share, threads=threads, first=n * share)
+        for n in range(processes)
+    ]
+    return [each.join() for each in running]
+
+
+WAYS = {NAIVE: (1, 1), ONE_32: (32, 1), ONE: (THREADS, 1), TWO: (THREADS, 2), LIMIT: (128, 1)}
+
+
+# ── whole consumers ────────────────────────────────────────────────────────────────────────────
+
+
+def _machine(server: Stub, scale: Scale, naive: _Naive) -> Table:
+    """Let submit consumers plan and stage one batch of a prefix, and count what they ask of S3."""
+    files = FILES[scale]
+    rows, rates, requests = [], {}, {}
+    for processes in (1, 2):
+        for reuse in ("never", "same"):
+            told, rss = _staged(server, processes, files, reuse)
+            counts, name = told["counts"], f"{processes} × run submit, reuse: {reuse}"
+            rates[processes] = files / told["copying_seconds"]
+            requests[reuse] = _s3_calls(counts) / files
+            slots = f"{counts.get('Create', 0)}"
+            rows.append((name, rates[processes], rates[processes] / naive.rate, requests[reuse], rss, slots))
+    return Table(
+        f"copy: one batch of {files:,} files of a prefix, planned, staged and submitted",
+        ("consumers", "copies/s", "× naive", "requests/file", "RSS MB together", "jobs"),
+        rows,
+        [
+            Target("one consumer × naive", rates[1] / naive.rate, "≥", 35),
+            Target("two consumers × naive", rates[2] / naive.rate, "≥", 60),
+            Target("requests a file, reuse: never", requests["never"], "≤", 1.05),
+            Target("requests a file, reuse: same", requests["same"], "≤", 2.05),
+        ],
+        f"COPY_CONCURRENCY {THREADS}, SQLite. Requests: all calls to S3 from the message to the last job.",
+    )
+
+
+def _staged(server: Stub, processes: int, files: int, reuse: str) -> tuple[dict[str, Any], float]:
+    server.reset(s3=MILLISECONDS_30, bedrock=MILLISECONDS_30)
+    server.control("fill", prefix=f"{ORIGINALS}clip_", count=files)
+    request = {
+        "type": "submit_batch",
+        "request_id": "bench",
+        "model": "nova-2-lite",
+        "files_from": {"prefix": ORIGINALS},
+        "options": {"reuse": reuse},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        environment = settings(server, Path(folder), NOVABATCH_COPY_CONCURRENCY=str(THREADS))
+        with consumers(["submit"] * processes, environment, Path(folder)) as running:
+            server.control("send", queue="submit-requests", body=json.dumps(request), count=1)
+            jobs = -(-files // 150)
+            assert wait_until(lambda: server.told()["counts"].get("Create", 0) >= jobs, 120), server.told()
+            threading.Event().wait(0.2)
+            return server.told(), running.rss_mb()
+
+
+def _s3_calls(counts: dict[str, int]) -> int:
+    names = ("CopyObject", "HeadObject", "GetObject", "PutObject", "ListObjectsV2", "DeleteObjects")
+    return sum(counts.get(name, 0) for name in names)
