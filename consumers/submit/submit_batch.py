@@ -106,7 +106,9 @@ def _model_problem(message: SubmitBatch, models: ModelTable, policy: Policy) -> 
 
 def _price_problem(message: SubmitBatch, model: Model, policy: Policy) -> Problem | None:
     """Say which budget cannot be kept, because nobody knows what the model costs."""
-    unknown = f"cannot be kept: the price of {model.id} is unknown. An operator adds it to NOVABATCH_MODELS_FILE"
+    unknown = (
+        f"cannot be kept: the price of {model.id} is unknown. An operator adds it to NOVABATCH_MODELS_FILE"
+    )
     if model.prices:
         return None
     if message.budget_usd is not None:
