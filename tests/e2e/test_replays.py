@@ -1,0 +1,141 @@
+"""The production runs of the past, all at once: every file analysed, no URI refused, originals left alone."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.core import layout
+from deploy.local import processes, stack
+from tests.e2e.machine import QUEUES, Machine, machine
+
+REFUSED_URI = b"Provided S3 URI is invalid"
+# A thousandth of the real limits, with everything else as in production.
+MAX_CHUNK_BYTES, MAX_JOB_BYTES, MAX_FILE_BYTES = 4_500_000, 5_000_000, 1_000_000
+AS_IN_PRODUCTION = {
+    "NOVABATCH_MIN_RECORDS": "100",
+    "NOVABATCH_MAX_FILES_PER_CHUNK": "150",
+    "NOVABATCH_MAX_CHUNK_BYTES": str(MAX_CHUNK_BYTES),
+    "NOVABATCH_MAX_FILE_BYTES": str(MAX_FILE_BYTES),
+    "NOVABATCH_VISIBILITY_TIMEOUT": "60",
+    "NOVABATCH_RECONCILE_INTERVAL": "30",
+}
+SPECIAL = [
+    "日本語.mp4",
+    "中文.mp4",
+    "().mp4",
+    "[].mp4",
+    "Video, 1.mov",
+    "Video 1.mov",
+    "a b.mov",
+    "a_b.mov",
+    "A%20B+c=d&e.mov",
+    "caf\u00e9 🎬.mov",
+]
+
+
+def plain(number: int) -> str:
+    return f"C{number:04}_{20_000 + number}_720p15.MP4"
+
+
+def spaced(number: int) -> str:
+    brackets = " (1) [2]" if number == 1 else ""
+    return f"Video Nov 14 2025, 10 02 14 AM{brackets}_{20_000 + number}_720p15.mov"
+
+
+RUNS = {
+    "300 videos, 35 with spaces and commas": [spaced(n) if n <= 35 else plain(n) for n in range(1, 301)],
+    "329 videos": [plain(n) for n in range(1, 330)],
+    "464 videos": [plain(n) for n in range(1, 465)],
+    "35 videos": [spaced(n) for n in range(1, 36)],
+    "200 files": [plain(n) for n in range(1, 201)],
+    "special characters": SPECIAL,
+    "over 5 GB": [plain(n) for n in range(1, 61)],
+}
+CHUNKS = dict(zip(RUNS, (2, 3, 4, 1, 2, 1, 2), strict=True))
+LARGE, SMALL = 90_000, 100
+
+
+def upload(running: Machine, run: str) -> list[dict[str, Any]]:
+    """Put the originals of a run into the bucket and list them as its sender would."""
+    size = LARGE if run == "over 5 GB" else SMALL
+    files = [
+        {"file_id": number, "s3_key": f"proxy_video/{run}/{name}", "size_bytes": size}
+        for number, name in enumerate(RUNS[run], 1)
+    ]
+
+    def put(file: dict[str, Any]) -> None:
+        body = file["s3_key"].encode().ljust(size, b".")
+        running.s3.put_object(Bucket=stack.BUCKET, Key=file["s3_key"], Body=body)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, files))
+    return files
+
+
+def originals(running: Machine) -> dict[str, tuple[str, Any]]:
+    """Return ETag and time of every original."""
+    pages = running.s3.get_paginator("list_objects_v2").paginate(Bucket=stack.BUCKET, Prefix="proxy_video/")
+    return {each["Key"]: (each["ETag"], each["LastModified"]) for page in pages for each in page["Contents"]}
+
+
+def body(running: Machine, key: str) -> bytes:
+    data: bytes = running.s3.get_object(Bucket=stack.BUCKET, Key=key)["Body"].read()
+    return gzip.decompress(data) if key.endswith(".gz") else data
+
+
+def plan(running: Machine, batch_id: str) -> list[dict[str, Any]]:
+    """Return the lines of a batch's plan, one a chunk."""
+    return [json.loads(line) for line in body(running, layout.plan_key(batch_id)).splitlines()[1:]]
+
+
+def check_chunks(running: Machine, run: str, batch_id: str, files: list[dict[str, Any]]) -> None:
+    """Compare the chunks with the limits, and with what Bedrock was asked."""
+    chunks = plan(running, batch_id)
+    assert len(chunks) == CHUNKS[run] == len(running.jobs(batch_id))
+    places = [int(place) for chunk in chunks for place in chunk["files"]]
+    assert places == list(range(len(files)))
+    for chunk in chunks:
+        assert len(chunk["files"]) <= 150
+        assert len(chunk["records"]) + chunk["padding"] >= 100
+        assert sum(files[int(place)]["size_bytes"] for place in chunk["files"]) <= MAX_CHUNK_BYTES
+    names = {int(place): name for chunk in chunks for place, name in chunk["files"].items()}
+    kept = [names[place] for place, name in enumerate(RUNS[run]) if name.startswith("C0")]
+    assert kept == [name for name in RUNS[run] if name.startswith("C0")]
+
+
+def check_results(running: Machine, batch_id: str, files: list[dict[str, Any]]) -> None:
+    """See every file SUCCEEDED, bought once, and no refused URI in anything that was stored."""
+    lines = running.results(batch_id)
+    assert [line["file_id"] for line in lines] == [file["file_id"] for file in files]
+    assert {line["outcome"] for line in lines} == {"SUCCEEDED"}
+    assert set(running.sent(batch_id).values()) == {1}
+    assert not [
+        key for key in running.keys(layout.results_prefix(batch_id)) if REFUSED_URI in body(running, key)
+    ]
+
+
+def dead_letters(running: Machine, queues: Iterable[str]) -> int:
+    return sum(running.dead_letters(queue) for queue in queues)
+
+
+@pytest.mark.timeout(200)
+def test_the_production_runs_all_succeed_and_leave_every_original_alone(tmp_path: Path) -> None:
+    with machine(tmp_path, step_seconds=0.05, **AS_IN_PRODUCTION) as running:
+        running.local.server.control.set(
+            max_job_bytes=MAX_JOB_BYTES, max_input_file_bytes=1_000_000, max_video_bytes=MAX_FILE_BYTES
+        )
+        files = {run: upload(running, run) for run in RUNS}
+        before = originals(running)
+        batches = {run: running.post(run, files[run], analysis_types=["summary"]) for run in RUNS}
+        running.wait_for_end(batches.values(), 120)
+        for run, batch_id in batches.items():
+            check_chunks(running, run, batch_id, files[run])
+            check_results(running, batch_id, files[run])
+        assert processes.wait_until(running.is_clean, 30)
+        assert originals(running) == before
+        assert dead_letters(running, QUEUES.values()) == 0
