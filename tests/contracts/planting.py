@@ -207,6 +207,11 @@ def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object)
     return replace(plain, **other)  # type: ignore[arg-type]
 
 
+def add_round(store: SqlStore, held: Held, round: int, chunks: Sequence[NewChunk] = ()) -> bool:
+    """Add a round to a batch as it is now."""
+    return store.add_round(held, round, chunks, changes_of(store, held.id))
+
+
 def changes_of(store: SqlStore, batch_id: str) -> int:
     """Return how often a chunk of a batch has ended so far."""
     batch = store.batch(batch_id)

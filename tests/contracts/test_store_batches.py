@@ -17,6 +17,7 @@ from tests.contracts.planting import (
     MODEL,
     NOW,
     SLOTS,
+    add_round,
     after,
     changes_of,
     claim,
@@ -142,7 +143,7 @@ def test_writes_of_a_batch_whose_lease_was_taken_over_raise(store: SqlStore) -> 
         lambda: store.plan_files(old, [new_file(0)], {}),
         lambda: store.plan_chunks(old, [], {}),
         lambda: store.finish_plan(old, NOW),
-        lambda: store.add_round(old, 1, []),
+        lambda: add_round(store, old, 1),
         lambda: store.finish_batch(old, changes_of(store, old.id), BatchState.FAILED, "", NOW),
     ):
         with pytest.raises(LeaseLost):
@@ -155,8 +156,8 @@ def test_a_new_round_opens_an_ended_batch_with_a_new_revision(store: SqlStore) -
     batch_id = ended_batch(store)
     held = hold_batch(store, batch_id)
     chunk = new_chunk(new_batch(), 1, [0], round=1, attempt=2)
-    assert store.add_round(held, 1, [chunk])
-    assert not store.add_round(held, 1, [chunk])
+    assert add_round(store, held, 1, [chunk])
+    assert not add_round(store, held, 1, [chunk])
     batch = batch_of(store, batch_id)
     assert (batch.state, batch.revision, batch.round, batch.reason) == (BatchState.RUNNING, 2, 1, "")
     count = store.count(batch_id)
@@ -169,21 +170,9 @@ def test_two_settlers_at_the_same_moment_make_one_round(store: SqlStore) -> None
     held = hold_batch(store, batch_id)
     chunk = new_chunk(new_batch(), 1, [0], round=1, attempt=2)
     with ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda _: store.add_round(held, 1, [chunk]), range(4)))
+        made = list(threads.map(lambda _: add_round(store, held, 1, [chunk]), range(4)))
     assert sorted(made) == [False, False, False, True]
     assert batch_of(store, batch_id).revision == 2
-
-
-def test_a_file_refused_before_gets_another_chance_in_a_new_round(store: SqlStore) -> None:
-    batch = new_batch()
-    store.accept(batch)
-    held = hold_batch(store, batch.batch_id)
-    store.plan_files(held, [new_file(0, code="not_found")], {})
-    store.finish_plan(held, NOW)
-    assert store.count(batch.batch_id).refused == 1
-    store.add_round(held, 1, [new_chunk(batch, 0, [0], round=1)])
-    count = store.count(batch.batch_id)
-    assert (count.refused, count.records) == (0, 1)
 
 
 def test_cancelling_ends_what_has_not_started_and_names_the_open_jobs(store: SqlStore) -> None:

@@ -17,6 +17,7 @@ from tests.contracts.planting import (
     LONG,
     MODEL,
     NOW,
+    add_round,
     arn,
     hold_batch,
     hold_chunk,
@@ -118,7 +119,7 @@ def settle(work: Work) -> int:
     store = SqlStore(make_engine(work[0]))
     held = store.take(Leased.BATCH, work[1][0], LONG)
     chunk = new_chunk(new_batch(), 1, [0, 1], round=1, attempt=2)
-    made = held is not None and store.add_round(held, 1, [chunk])
+    made = held is not None and add_round(store, held, 1, [chunk])
     store.engine.dispose()
     return int(made)
 

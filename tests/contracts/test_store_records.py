@@ -14,6 +14,7 @@ from schemas.outcomes import Outcome
 from tests.contracts.planting import (
     MODEL,
     NOW,
+    add_round,
     after,
     changes_of,
     hold_batch,
@@ -41,7 +42,7 @@ def again(store: SqlStore, batch_id: str, positions: list[int], index: int, atte
     """Send records again in a further chunk and hold it."""
     held = hold_batch(store, batch_id)
     chunk = new_chunk(new_batch(), index, positions, round=index, attempt=attempt)
-    assert store.add_round(held, index, [chunk])
+    assert add_round(store, held, index, [chunk])
     store.release(held)
     return hold_chunk(store, chunk.chunk_id)
 

@@ -18,6 +18,7 @@ from tests.contracts.planting import (
     GONE,
     NOW,
     SLOTS,
+    add_round,
     after,
     changes_of,
     hold_batch,
@@ -157,7 +158,7 @@ def test_a_later_round_is_split_within_itself(store: SqlStore) -> None:
     store.end_chunk(held, ChunkState.FAILED, "no", NOW)
     batch = hold_batch(store, BATCH.batch_id)
     again = new_chunk(BATCH, 1, range(2), round=1, attempt=2)
-    assert store.add_round(batch, 1, [again])
+    assert add_round(store, batch, 1, [again])
     assert store.split(preparing(store, again.chunk_id), halves(2, range(2), 1, 2), WHY, NOW)
     plans = {plan.index: plan for plan in store.chunk_plans(BATCH.batch_id, 1)}
     assert {n: [(r.position, r.attempt) for r in plans[n].records] for n in (1, 2, 3)} == {
@@ -174,7 +175,7 @@ def test_a_record_refused_in_its_second_round_stays_with_the_chunk_that_refused_
     store.close_records(held, Outcome.MISSING, "JOB_FAILED", "no", NOW)
     store.end_chunk(held, ChunkState.FAILED, "no", NOW)
     again = new_chunk(BATCH, 1, range(3), round=1, attempt=2)
-    assert store.add_round(hold_batch(store, BATCH.batch_id), 1, [again])
+    assert add_round(store, hold_batch(store, BATCH.batch_id), 1, [again])
     held = preparing(store, again.chunk_id)
     store.refuse_files(held, [Refusal(2, "not_found", "it is gone")])
     assert store.split(held, halves(2, range(2), 1, 2), WHY, NOW)
