@@ -22,7 +22,6 @@ from tests.contracts.planting import (
     judged,
     new_batch,
     new_chunk,
-    new_file,
     plant,
 )
 
@@ -218,18 +217,6 @@ def test_a_file_that_was_sent_before_is_not_refused_but_missing(store: SqlStore)
     assert (count.refused, count.records) == (0, 2)
     [record] = store.failed_records(batch_id)
     assert (record.attempt, record.outcome, record.error_code) == (2, Outcome.MISSING, "CHUNK_NOT_PREPARED")
-
-
-def test_results_of_the_same_object_model_and_prompt_can_be_reused(store: SqlStore) -> None:
-    batch_id, held = planted(store)
-    store.save(held, [bought(0), judged(1, Outcome.UNPARSABLE)], NOW)
-    same, failed, changed, unknown = new_file(0), new_file(1), new_file(0, etag="f"), new_file(0, etag="")
-    versions = {("video", "combined"): "v1"}
-    found = store.reusable(MODEL, versions, [replace(same, position=7), failed])
-    assert found == {(7, "combined"): f"{batch_id}/0/combined/1"}
-    assert store.reusable("us.amazon.nova-lite-v1:0", versions, [same]) == {}
-    assert store.reusable(MODEL, {("video", "combined"): "v2"}, [same]) == {}
-    assert store.reusable(MODEL, versions, [changed, unknown]) == {}
 
 
 def test_odd_text_of_a_model_is_stored(store: SqlStore) -> None:
