@@ -47,34 +47,47 @@ def spaced(number: int) -> str:
     return f"Video Nov 14 2025, 10 02 14 AM{brackets}_{20_000 + number}_720p15.mov"
 
 
+PLAIN = [plain(number) for number in range(1, 465)]
+SPACED = [spaced(number) for number in range(1, 36)]
+LARGE = [f"L{number:04}.mov" for number in range(1, 61)]
+LARGE_BYTES, SMALL_BYTES = 90_000, 100
 RUNS = {
-    "300 videos, 35 with spaces and commas": [spaced(n) if n <= 35 else plain(n) for n in range(1, 301)],
-    "329 videos": [plain(n) for n in range(1, 330)],
-    "464 videos": [plain(n) for n in range(1, 465)],
-    "35 videos": [spaced(n) for n in range(1, 36)],
-    "200 files": [plain(n) for n in range(1, 201)],
+    "300 videos, 35 with spaces and commas": [*SPACED, *PLAIN[:265]],
+    "329 videos": PLAIN[:329],
+    "464 videos": PLAIN,
+    "35 videos": SPACED,
     "special characters": SPECIAL,
-    "over 5 GB": [plain(n) for n in range(1, 61)],
+    "over 5 GB": LARGE,
 }
-CHUNKS = dict(zip(RUNS, (2, 3, 4, 1, 2, 1, 2), strict=True))
-LARGE, SMALL = 90_000, 100
+CHUNKS = dict(zip(RUNS, (2, 3, 4, 1, 1, 2), strict=True))
 
 
-def upload(running: Machine, run: str) -> list[dict[str, Any]]:
-    """Put the originals of a run into the bucket and list them as its sender would."""
-    size = LARGE if run == "over 5 GB" else SMALL
+def size_of(name: str) -> int:
+    return LARGE_BYTES if name in LARGE else SMALL_BYTES
+
+
+def key_of(name: str) -> str:
+    return f"proxy_video/{name}"
+
+
+def upload(running: Machine) -> None:
+    """Put the originals into the bucket."""
+
+    def put(name: str) -> None:
+        body = name.encode().ljust(size_of(name), b".")
+        running.s3.put_object(Bucket=stack.BUCKET, Key=key_of(name), Body=body)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, [*PLAIN, *SPACED, *SPECIAL, *LARGE]))
+
+
+def post(running: Machine, number: int, run: str) -> str:
+    """Send a run's request; as each has options of its own, none can reuse what another bought."""
     files = [
-        {"file_id": number, "s3_key": f"proxy_video/{run}/{name}", "size_bytes": size}
-        for number, name in enumerate(RUNS[run], 1)
+        {"file_id": place, "s3_key": key_of(name), "size_bytes": size_of(name)}
+        for place, name in enumerate(RUNS[run])
     ]
-
-    def put(file: dict[str, Any]) -> None:
-        body = file["s3_key"].encode().ljust(size, b".")
-        running.s3.put_object(Bucket=stack.BUCKET, Key=file["s3_key"], Body=body)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(put, files))
-    return files
+    return running.post(run, files, analysis_types=["summary"], options={"max_tokens": 2000 + number})
 
 
 def originals(running: Machine) -> dict[str, tuple[str, Any]]:
@@ -89,34 +102,32 @@ def body(running: Machine, key: str) -> bytes:
 
 
 def plan(running: Machine, batch_id: str) -> list[dict[str, Any]]:
-    """Return the lines of a batch's plan, one a chunk."""
+    """Return the chunks of a batch as its plan has them."""
     return [json.loads(line) for line in body(running, layout.plan_key(batch_id)).splitlines()[1:]]
 
 
-def check_chunks(running: Machine, run: str, batch_id: str, files: list[dict[str, Any]]) -> None:
+def check_chunks(running: Machine, run: str, batch_id: str) -> None:
     """Compare the chunks with the limits, and with what Bedrock was asked."""
+    originals = RUNS[run]
     chunks = plan(running, batch_id)
     assert len(chunks) == CHUNKS[run] == len(running.jobs(batch_id))
-    places = [int(place) for chunk in chunks for place in chunk["files"]]
-    assert places == list(range(len(files)))
+    names = [(int(place), name) for chunk in chunks for place, name in chunk["files"].items()]
+    assert [place for place, _ in names] == list(range(len(originals)))
     for chunk in chunks:
         assert len(chunk["files"]) <= 150
         assert len(chunk["records"]) + chunk["padding"] >= 100
-        assert sum(files[int(place)]["size_bytes"] for place in chunk["files"]) <= MAX_CHUNK_BYTES
-    names = {int(place): name for chunk in chunks for place, name in chunk["files"].items()}
-    kept = [names[place] for place, name in enumerate(RUNS[run]) if name.startswith("C0")]
-    assert kept == [name for name in RUNS[run] if name.startswith("C0")]
+        assert sum(size_of(originals[int(place)]) for place in chunk["files"]) <= MAX_CHUNK_BYTES
+    assert all(name == originals[place] for place, name in names if originals[place] in PLAIN)
 
 
-def check_results(running: Machine, batch_id: str, files: list[dict[str, Any]]) -> None:
+def check_results(running: Machine, run: str, batch_id: str) -> None:
     """See every file SUCCEEDED, bought once, and no refused URI in anything that was stored."""
     lines = running.results(batch_id)
-    assert [line["file_id"] for line in lines] == [file["file_id"] for file in files]
+    assert [line["file_id"] for line in lines] == list(range(len(RUNS[run])))
     assert {line["outcome"] for line in lines} == {"SUCCEEDED"}
     assert set(running.sent(batch_id).values()) == {1}
-    assert not [
-        key for key in running.keys(layout.results_prefix(batch_id)) if REFUSED_URI in body(running, key)
-    ]
+    stored = running.keys(layout.results_prefix(batch_id))
+    assert not [key for key in stored if REFUSED_URI in body(running, key)]
 
 
 def dead_letters(running: Machine, queues: Iterable[str]) -> int:
@@ -129,13 +140,13 @@ def test_the_production_runs_all_succeed_and_leave_every_original_alone(tmp_path
         running.local.server.control.set(
             max_job_bytes=MAX_JOB_BYTES, max_input_file_bytes=1_000_000, max_video_bytes=MAX_FILE_BYTES
         )
-        files = {run: upload(running, run) for run in RUNS}
+        upload(running)
         before = originals(running)
-        batches = {run: running.post(run, files[run], analysis_types=["summary"]) for run in RUNS}
+        batches = {run: post(running, number, run) for number, run in enumerate(RUNS)}
         running.wait_for_end(batches.values(), 120)
         for run, batch_id in batches.items():
-            check_chunks(running, run, batch_id, files[run])
-            check_results(running, batch_id, files[run])
+            check_chunks(running, run, batch_id)
+            check_results(running, run, batch_id)
         assert processes.wait_until(running.is_clean, 30)
         assert originals(running) == before
         assert dead_letters(running, QUEUES.values()) == 0
