@@ -73,7 +73,7 @@ def _with_request_id(text: str) -> str:
 
 def _check(message: "SubmitBatch", access: Access) -> None:
     """Refuse at once what the consumer would refuse for its model, buckets or analysis types."""
-    from consumers.submit.submit_batch import problem_of
+    from consumers.submit.problems import problem_of
 
     problem = problem_of(message, access.models, access.analyses, access.policy)
     if problem is not None:
