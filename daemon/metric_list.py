@@ -96,7 +96,7 @@ WORK: Sequence[Declared] = (
     Declared(
         "slot_idle_seconds_total",
         "counter",
-        "Slot-seconds that stayed empty while chunks waited.",
+        "Seconds that slots stood empty while chunks waited, counted when a job takes the slot.",
         ("model",),
         from_store=True,
     ),

@@ -220,7 +220,7 @@ def prepare_database(engine: Engine) -> None:
 def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauges:
     """Make the figures of the store and the queues, which one process of all exports."""
     lead = Leader(parts.store, parts.settings.reconcile_interval * 3)
-    figures = StoreFigures(parts.store.database, parts.models, parts.clock)
+    figures = StoreFigures(parts.store, parts.models, parts.policy, parts.clock)
     return StoreGauges(lead.leads, lambda: {**queue_figures(mailboxes), **figures.read()}, parts.clock)
 
 

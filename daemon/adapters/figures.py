@@ -4,55 +4,64 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, func, select
 
-from consumers.core.lifecycle import ChunkState
-from daemon.adapters.store.database import Database
-from daemon.adapters.tables import chunks, findings, job_open, jobs, models
+from consumers.core.gate import ALL_MODELS
+from consumers.core.world import Policy
+from consumers.wake import room_for
+from daemon.adapters.store import SqlStore
+from daemon.adapters.store.leases import is_held
+from daemon.adapters.tables import chunk_starts, chunks, findings, job_open, jobs, models
 from daemon.clock import Clock
-from schemas.models import ModelTable
+from schemas.models import Model, ModelTable
 
 Values = dict[tuple[str, ...], float]
-WAITING = (ChunkState.PLANNED, ChunkState.PREPARING, ChunkState.READY)
 
 
 class StoreFigures:
-    """Values by metric and label values; slot-seconds that stayed empty add up from one look to the next."""
+    """Values by metric and label values.
 
-    def __init__(self, database: Database, table: ModelTable, clock: Clock) -> None:
-        self._database = database
-        self._limits = {model.base_model: model.slots for model in table.models}
+    A look also notes the models whose free slots nobody wants, so that the next job does not count its slot
+    as empty before that.
+    """
+
+    def __init__(self, store: SqlStore, table: ModelTable, policy: Policy, clock: Clock) -> None:
+        self._store = store
+        self._models = {model.base_model: model for model in table.models}
+        self._policy = policy
         self._clock = clock
-        self._looked_at: float | None = None
-        self._idle: Values = {}
+        self._idle: dict[str, float] = dict.fromkeys(self._models, 0.0)
 
     def read(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         """Read everything once."""
-        with self._database.read() as connection:
+        with self._store.database.read() as connection:
             states = _count(connection, chunks.c.base_model, chunks.c.state)
             used = _count(connection, jobs.c.base_model, where=job_open)
             found = _count(connection, findings.c.kind)
+            held = _count(connection, chunks.c.base_model, where=chunk_starts & is_held(chunks))
             paused = _paused(connection, self._clock)
-        used = {(name,): used.get((name,), 0.0) for name in self._limits} | used
-        self._add_idle(states, used, {model for model, _ in paused})
+        used = {(name,): used.get((name,), 0.0) for name in self._models} | used
+        resting = {model for model, _ in paused}
+        for name, model in self._models.items():
+            is_shut = bool(resting & {name, ALL_MODELS})
+            if used[name,] < model.slots and (is_shut or not ((name,) in held or self._is_wanted(model))):
+                self._store.nobody_waits(name, self._clock.now())
         return {
             "chunks": {(state, model): count for (model, state), count in states.items()},
             "slots_used": used,
-            "slots_limit": {(name,): float(limit) for name, limit in self._limits.items()},
-            "slot_idle_seconds_total": self._idle,
+            "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},
+            "slot_idle_seconds_total": self._idle_seconds(),
             "paused": paused,
             "findings": found,
         }
 
-    def _add_idle(self, states: Values, used: Values, resting: set[str]) -> None:
-        """Count slots as empty since the last look as far as chunks wait for them now."""
-        now = self._clock.monotonic()
-        passed = 0.0 if self._looked_at is None else now - self._looked_at
-        self._looked_at = now
-        idle = dict(self._idle)
-        for name, limit in self._limits.items():
-            waiting = 0.0 if name in resting else sum(states.get((name, state), 0.0) for state in WAITING)
-            empty = max(0.0, min(limit - used.get((name,), 0.0), waiting))
-            idle[name,] = idle.get((name,), 0.0) + empty * passed
-        self._idle = idle
+    def _is_wanted(self, model: Model) -> bool:
+        """Tell whether a chunk that nobody works on could go on now."""
+        return bool(self._store.next_up(model.id, room_for(model, self._policy), self._clock.now()))
+
+    def _idle_seconds(self) -> Values:
+        """Return the sums; a job's time corrected by Bedrock's word must not make a counter fall."""
+        for name, seconds in self._store.idle_seconds().items():
+            self._idle[name] = max(seconds, self._idle.get(name, 0.0))
+        return {(name,): seconds for name, seconds in self._idle.items()}
 
 
 def _count(connection: Connection, *columns: object, where: object = True) -> Values:

@@ -166,6 +166,7 @@ jobs = Table(
     Column("claimed_at", Time, nullable=False),
     Column("submitted_at", Time),
     Column("ended_at", Time),
+    Column("free_since", Time),
 )
 
 records = Table(
@@ -207,6 +208,8 @@ models = Table(
     Column("failed_in_a_row", Integer, nullable=False, default=0),
     # A job of it got past validation since the last failure of a whole chunk: permissions are right.
     Column("proven", Boolean, nullable=False, default=False),
+    # The last look at which nobody could have taken a free slot.
+    Column("unwanted_at", Time),
 )
 
 # What was committed on a day (UTC), over all models.
@@ -248,6 +251,7 @@ chunk_unread = state_in(chunks, [ChunkState.ENDED])
 chunk_uncleaned = and_(chunk_over, chunks.c.cleaned_at.is_(None), chunks.c.preparing_at.is_not(None))
 batch_open = state_in(batches, frozenset(BatchState) - BATCH_ENDS)
 job_open = jobs.c.ended_at.is_(None)
+job_ended = jobs.c.ended_at.is_not(None)
 record_unread = records.c.error_code == literal_column("'RESULT_FETCH_FAILED'")
 record_current = records.c.superseded == false()
 record_superseded = records.c.superseded == true()
@@ -270,5 +274,6 @@ _partial("ix_chunks_unread", chunks.c.chunk_id, where=chunk_unread)
 _partial("ix_chunks_uncleaned", chunks.c.finished_at, where=chunk_uncleaned)
 _partial("ix_batches_open", batches.c.state, where=batch_open)
 _partial("ix_jobs_open", jobs.c.base_model, where=job_open)
+_partial("ix_jobs_ended", jobs.c.base_model, jobs.c.ended_at, where=job_ended)
 _partial("ix_records_unread", records.c.chunk_id, where=record_unread)
 Index("ix_records_chunk_id", records.c.chunk_id)

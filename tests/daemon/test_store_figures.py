@@ -1,6 +1,8 @@
-"""Gauges of the store, over a real database."""
+"""Gauges of the store, over a real database and all stages."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,42 +10,110 @@ from prometheus_client import CollectorRegistry
 
 from daemon.adapters.figures import StoreFigures
 from daemon.store_gauges import StoreGauges
+from schemas.job_events import JobStateChange
 from schemas.models import load_models
 from tests.databases import make_sqlite_store
-from tests.fakes.clock import FakeClock
 from tests.stages.simulation import Simulation
 
+NOVA = "amazon.nova-2-lite-v1:0"
 
-def test_the_gauges_tell_what_the_store_holds(tmp_path: Path) -> None:
+
+@dataclass
+class Gauges:
+    """A simulation, and the gauges of its store on the same clock."""
+
+    sim: Simulation
+
+    def __post_init__(self) -> None:
+        table = load_models(slots=self.sim.slots)
+        figures = StoreFigures(self.sim.store, table, self.sim.policy, self)
+        self.gauges = StoreGauges(lambda: True, figures.read, self)
+        self.registry = CollectorRegistry()
+        self.registry.register(self.gauges)
+
+    def now(self) -> datetime:
+        return self.sim.now
+
+    def monotonic(self) -> float:
+        return self.sim.now.timestamp()
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"novabatch_{name}", labels)
+
+    def idle(self) -> float:
+        """Look, and return the seconds that slots stood empty so far."""
+        self.gauges.refresh()
+        seconds = self.value("slot_idle_seconds_total", model=NOVA)
+        assert seconds is not None
+        return seconds
+
+
+@pytest.fixture
+def sim(sqlite_template: Path, tmp_path: Path) -> Iterator[Simulation]:
     store = make_sqlite_store(tmp_path)
     sim = Simulation(store, slots=2, min_records=2)
     sim.small_chunks(2)
-    sim.submit(sim.media(8))
-    clock = FakeClock()
-    figures = StoreFigures(store.database, load_models(slots=3), clock)
-    registry = CollectorRegistry()
-    gauges = StoreGauges(lambda: True, figures.read, clock)
-    registry.register(gauges)
-
-    def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"novabatch_{name}", labels)
-
-    gauges.refresh()
-    nova = "amazon.nova-2-lite-v1:0"
-    assert value("slots_used", model=nova) == 2
-    assert value("slots_limit", model=nova) == 3
-    assert value("slots_used", model="amazon.nova-pro-v1:0") == 0
-    assert value("chunks", state="SUBMITTED", model=nova) == 2
-    assert value("chunks", state="READY", model=nova) == 2
-    assert value("slot_idle_seconds_total", model=nova) == 0
-    clock.advance(60)
-    gauges.refresh()
-    assert value("slot_idle_seconds_total", model=nova) == pytest.approx(60)
-    store.pause("us." + nova, "too dear", sim.now)
-    store.find("overdue", "chunk", "late", sim.now + timedelta(seconds=1))
-    clock.advance(60)
-    gauges.refresh()
-    assert value("paused", model=nova, reason="paused") == 1
-    assert value("findings", kind="overdue") == 1
-    assert value("slot_idle_seconds_total", model=nova) == pytest.approx(60)
+    yield sim
     store.engine.dispose()
+
+
+def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    sim.submit(sim.media(8))
+    gauges.gauges.refresh()
+    assert gauges.value("slots_used", model=NOVA) == 2
+    assert gauges.value("slots_limit", model=NOVA) == 2
+    assert gauges.value("slots_used", model="amazon.nova-pro-v1:0") == 0
+    assert gauges.value("chunks", state="SUBMITTED", model=NOVA) == 2
+    assert gauges.value("chunks", state="READY", model=NOVA) == 2
+    assert gauges.value("slot_idle_seconds_total", model="amazon.nova-pro-v1:0") == 0
+    sim.store.pause("us." + NOVA, "too dear", sim.now)
+    sim.store.find("overdue", "chunk", "late", sim.now + timedelta(seconds=1))
+    gauges.gauges.refresh()
+    assert gauges.value("paused", model=NOVA, reason="paused") == 1
+    assert gauges.value("findings", kind="overdue") == 1
+
+
+def test_a_slot_whose_event_got_lost_was_empty_until_the_reconciler_looked(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    sim.submit(sim.media(8))
+    sim.pass_time(1200)
+    assert gauges.idle() == 0
+    sim.events_arrive = False
+    assert sim.finish_jobs() == 2
+    sim.pass_time(45)
+    assert gauges.idle() == 0
+    sim.reconcile()
+    assert gauges.idle() == pytest.approx(2 * 45, abs=0.01)
+
+
+def test_slots_are_not_empty_for_want_of_chunks_nor_while_a_model_is_paused(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    sim.submit(sim.media(4), "first")
+    sim.finish_all()
+    sim.pass_time(7200)
+    assert gauges.idle() == 0
+    sim.store.pause("*", "for the night", sim.now)
+    sim.submit(sim.media(8, first=10), "second")
+    sim.pass_time(7200)
+    assert gauges.idle() == 0
+    sim.store.resume("*")
+    sim.pass_time(10)
+    sim.reconcile()
+    assert gauges.idle() == pytest.approx(2 * 10, abs=0.01)
+
+
+def test_what_bedrock_says_of_a_jobs_beginning_never_makes_the_counter_fall(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    sim.submit(sim.media(6))
+    sim.events_arrive = False
+    sim.finish_jobs()
+    sim.pass_time(60)
+    sim.reconcile()
+    before = gauges.idle()
+    for arn, report in sim.jobs.reports.items():
+        sim.jobs.reports[arn] = replace(report, submitted_at=sim.now - timedelta(seconds=20))
+        sim.post(JobStateChange.hint(arn, report.name, report.status))
+    sim.run()
+    assert sim.store.idle_seconds()[NOVA] < before
+    assert gauges.idle() == before

@@ -7,6 +7,7 @@ from daemon.adapters.store.chunks import Chunks
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.engine import make_engine
 from daemon.adapters.store.failed import Failed
+from daemon.adapters.store.idling import Idling
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
 from daemon.adapters.store.money import Money
@@ -35,6 +36,7 @@ class SqlStore(
     Chunks,
     Splits,
     Slots,
+    Idling,
     Jobs,
     Money,
     Records,

@@ -12,12 +12,14 @@ from consumers.core.gate import ALL_MODELS, Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Gate, Held
 from daemon.adapters.store.database import Database, insert_new
+from daemon.adapters.store.idling import free_since
 from daemon.adapters.store.leases import guard, let_go
 from daemon.adapters.store.money import commit_estimate, take_back
 from daemon.adapters.store.moves import move_chunk
 from daemon.adapters.store.views import (
     ModelRow,
     asking,
+    ended_later,
     jobs_by_batch,
     jobs_view,
     model_view,
@@ -60,10 +62,12 @@ class Slots:
             guard(connection, held)
             asks = asking(connection, held.id, now)
             purse = purse_to_claim(connection, row.model, asks, room, now)
-            answer = gate.may_claim(asks.chunk, jobs_view(connection, row), purse, room, now)
+            view = jobs_view(connection, row)
+            answer = gate.may_claim(asks.chunk, view, purse, room, now)
             if answer is Gate.OPEN and not asks.chunk.claimed:
                 claim = {"chunk_id": held.id, "base_model": row.model, "name": name, "token": token}
-                connection.execute(insert(jobs).values(**claim, claimed_at=now))
+                free = free_since(connection, held.id, view.jobs_open, room)
+                connection.execute(insert(jobs).values(**claim, claimed_at=now, free_since=free))
                 commit_estimate(connection, held.id, now)
             return _parked(connection, held, answer)
 
@@ -78,8 +82,11 @@ class Slots:
             _block(connection, row, now)
             let_go(connection, held)
 
-    def next_up(self, model: str, room: Room, now: datetime) -> Sequence[str]:
-        """Return the waiting chunks that could move now and can be paid for, best first."""
+    def next_up(self, model: str, room: Room, now: datetime, ended: str | None = None) -> Sequence[str]:
+        """Return the waiting chunks that could move now and can be paid for, best first.
+
+        With ``ended``, a chunk whose job did, only what that made room for.
+        """
         base = base_model(model)
         with self.database.read() as connection:
             staged = read_staged(connection, base, now)
@@ -98,6 +105,7 @@ class Slots:
                 staged_of,
                 room=room,
                 now=now,
+                later=None if ended is None else ended_later(connection, base, ended),
             )
 
     def pause(self, model: str, reason: str, now: datetime) -> None:
