@@ -157,9 +157,11 @@ def test_a_stage_has_nothing_to_settle_a_message_with() -> None:
         "now",
         "policy",
         "models",
+        "analyses",
         "store",
         "objects",
         "jobs",
+        "local",
         "hold",
         "checkpoint",
     }

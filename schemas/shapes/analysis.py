@@ -72,11 +72,11 @@ class Analysis:
 
     @cached_property
     def prompt_version(self) -> str:
-        """Twelve hex digits that change whenever the prompt or the shape changes."""
+        """Twelve hex digits that change whenever prompt, shape or inference settings change."""
         asked = [Options(summary_depth=depth, language=language) for depth, language in _VARIANTS]
         texts = [self.prompt(options, {}) for options in asked]
         shape = json.dumps(msgspec.json.schema(self.shape), sort_keys=True)
-        return hashlib.sha256("\0".join([*texts, shape]).encode()).hexdigest()[:12]
+        return hashlib.sha256("\0".join([*texts, shape, repr(self.inference)]).encode()).hexdigest()[:12]
 
     def inference_for(self, options: Options) -> Inference:
         """Return how the model is run: the analysis's own settings, overridden by what the options name."""

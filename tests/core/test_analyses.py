@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.analyses import REGISTRY, Registry
+from schemas.inference import Inference
 from schemas.kinds import Kind
 from schemas.options import Options
 from schemas.shapes.analysis import Analysis
@@ -150,10 +152,14 @@ def test_the_prompt_version_is_twelve_hex_digits_and_does_not_depend_on_a_file(e
     assert version == each.prompt_version
 
 
-def test_every_prompt_version_is_different_and_follows_the_instructions() -> None:
-    versions = {each.prompt_version for each in EVERY}
-    changed = Analysis(
-        "summary", Kind.VIDEO, "Something else.", known("summary").shape, known("summary").inference
-    )
-    assert len(versions) == len(EVERY)
-    assert changed.prompt_version not in versions
+def test_every_prompt_version_is_different_and_follows_what_is_asked() -> None:
+    own = known("summary")
+    changed = [
+        replace(own, instructions="Something else."),
+        replace(own, shape=known("chapters").shape),
+        replace(own, inference=Inference(2048, 0.31, 0.9)),
+        replace(own, wishes=()),
+    ]
+    versions = {each.prompt_version for each in [*EVERY, *changed]}
+    assert len(versions) == len(EVERY) + len(changed)
+    assert replace(own).prompt_version == own.prompt_version
