@@ -11,6 +11,7 @@ from consumers.core.faults import Fault
 VERBS: Mapping[str, str] = {
     "run": "running:run",
     "send": "sending:send",
+    "plan": "planning:plan",
     "status": "reading:status",
     "pending": "reading:pending",
     "show": "reading:show",

@@ -1,5 +1,7 @@
 """`status` and `pending`: every field of their documents, and what people read."""
 
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +87,11 @@ def test_status_of_a_batch_has_every_field(cli: CommandLine, ended: str) -> None
         "cost_on_demand_usd": "0.000605",
         "created_at": "2026-01-05T10:00:00Z",
         "finished_at": "2026-01-05T10:32:00Z",
+        "budget_usd": None,
+        "committed_usd": "0.00064625",
+        "estimate_usd": None,
+        "stopped": None,
+        "canary": None,
     }
     assert chunk == {
         "chunk_id": ended,
@@ -216,6 +223,42 @@ def test_status_can_be_read_while_another_writes(
         assert cli.document("status", "r")["state"] == "COMPLETED_WITH_ERRORS"
 
 
-def test_a_paused_model_stands_in_the_status(cli: CommandLine, sqlite_store: SqlStore) -> None:
+def test_a_paused_model_stands_in_the_status_with_the_command_that_lets_it_go_on(
+    cloud: CommandLine, sqlite_store: SqlStore
+) -> None:
     sqlite_store.pause(MODEL, "three chunks failed", NOW)
-    assert "three chunks failed" in cli.ok("status")
+    sqlite_store.pause("*", "holiday", NOW)
+    said = cloud.ok("status")
+    assert "three chunks failed" in said
+    for command in reversed(re.findall("goes on with `novabatch (.*)`", said)):
+        assert "resumed" in cloud.ok(*command.split())
+    assert "PAUSED" not in cloud.ok("status")
+
+
+def test_a_batch_tells_its_estimate_and_what_of_its_budget_is_committed(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    first, _ = plant(sqlite_store, chunks=2, costs=[Decimal("0.3"), Decimal("0.4")], budget=Decimal(1))
+    submit(sqlite_store, first)
+    document = cli.document("status", "r")
+    money = [document[name] for name in ("budget_usd", "committed_usd", "estimate_usd")]
+    assert money == ["1", "0.3", "0.7"]
+    assert "estimate  at most 0.7 USD, committed 0.3 of a budget of 1" in cli.ok("status", "r").splitlines()
+
+
+def test_what_holds_a_batch_back_is_told_with_the_way_on(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    plant(sqlite_store, chunks=3, canary=1)
+    assert cli.document("status", "r")["canary"] == 1
+    assert "the others wait until the first 1 chunks" in cli.ok("status", "r")
+    sqlite_store.stop_buying(BATCH, "the price is unknown: add it", NOW)
+    assert cli.document("status", "r")["stopped"] == "the price is unknown: add it"
+    assert "stopped   the price is unknown: add it" in cli.ok("status", "r").splitlines()
+
+
+def test_what_of_the_budget_of_a_day_is_committed_is_told(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    assert "BUDGET_USD_PER_DAY" not in cli.ok("status")
+    cli.settings["NOVABATCH_BUDGET_USD_PER_DAY"] = "50"
+    assert "0 of 50 USD are committed today" in cli.ok("status")
+    (chunk,) = plant(sqlite_store, costs=[Decimal("12.5")])
+    submit(sqlite_store, chunk, datetime.now(UTC))
+    assert "12.5 of 50 USD are committed today" in cli.ok("status")
