@@ -49,7 +49,7 @@ def format_refusal(key: str) -> str:
     """Say why a file's format is refused, naming its extension and the accepted ones."""
     extension = _extension(key)
     what = f"the extension {extension[:40]!r} is not accepted" if extension else "the name has no extension"
-    return f"{what}; accepted are {', '.join(EXTENSIONS)}"
+    return f"{what}: use one of {', '.join(EXTENSIONS)}"
 
 
 def _extension(key: str) -> str:

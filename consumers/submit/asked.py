@@ -24,8 +24,8 @@ def _types_problem(asked: tuple[str, ...], model: Model, analyses: Registry) -> 
     unknown = [name for name in asked if name not in analyses.names]
     if unknown:
         return "unknown_analysis_type", (
-            f'Field "analysis_types": {_listed(unknown)} unknown. Known: {_listed(analyses.names)}. '
-            "An operator adds a type in NOVABATCH_ANALYSES_DIR."
+            f'Field "analysis_types": {_listed(unknown)} unknown. Use some of {_listed(analyses.names)}, '
+            "or have an operator add a type in NOVABATCH_ANALYSES_DIR."
         )
     doubled = sorted(
         {part for kind in Kind for part in analyses.parts_of("combined", kind)}.intersection(asked)

@@ -98,7 +98,7 @@ def _named(files: Sequence[NewFile], found: Sequence[Found], known: Known) -> It
 
 def _first_of(file: NewFile, seen: set[str]) -> NewFile:
     if file.file_id in seen:
-        why = f"file_id {file.echo!r} stands twice in the list: file ids are unique"
+        why = f"file_id {file.echo!r} stands twice in the list: give each file an id of its own"
         return _apart(_refused(file, "duplicate_id", why))
     seen.add(file.file_id)
     return file
@@ -114,14 +114,15 @@ def _at_sight(batch: Batch, file: NewFile, world: World) -> NewFile:
     if file.code:
         return file
     if file.bucket not in world.policy.allowed_buckets:
-        return _refused(file, "forbidden_bucket", f"bucket {file.bucket!r} is not on the allow-list")
+        why = f"bucket {file.bucket!r} is not allowed: use another, or add it to NOVABATCH_ALLOWED_BUCKETS"
+        return _refused(file, "forbidden_bucket", why)
     if layout.is_ours(file.s3_key):
-        return _refused(file, "own_folder", "the key lies in a folder of novabatch: originals lie elsewhere")
+        return _refused(file, "own_folder", "the key lies where novabatch writes: name an original elsewhere")
     if media_of(file.s3_key) is None:
         return _refused(file, "format", format_refusal(file.s3_key))
     if not file.analysis_types:
         asked = ", ".join(batch.terms.analysis_types)
-        why = f"none of the types asked for ({asked}) exists for a {file.kind}"
+        why = f"none of the types asked for ({asked}) exists for a {file.kind}: ask for one that does"
         return _refused(file, "type_not_for_kind", why)
     return _checked(file, unfit_context(file.context))
 
@@ -155,7 +156,8 @@ def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> New
         case Missing():
             return _local(file, limit, world)
         case Denied():
-            return _refused(file, "access_denied", told.message)
+            why = f"{told.message}: give the daemon access to it, then retry the batch"
+            return _refused(file, "access_denied", why)
         case Rejected():
             return _refused(file, "not_readable", told.message)
         case Exception():
@@ -167,14 +169,14 @@ def _local(file: NewFile, limit: FileLimit, world: World) -> NewFile:
     """Judge a file whose object is missing by the copy of it that the sender still has."""
     gone = f"{layout.s3_uri(file.bucket, file.s3_key)} does not exist"
     if file.local_path is None:
-        return _refused(file, "not_found", gone)
+        return _refused(file, "not_found", f"{gone}: put it there, then retry the batch")
     try:
         size = world.local.size(file.local_path)
     except Missing:
         why = f"there is no file at local_path {file.local_path!r} below NOVABATCH_MEDIA_ROOTS"
-        return _refused(file, "not_found", f"{gone}, and {why}")
+        return _refused(file, "not_found", f"{gone}, and {why}: put it there, then retry the batch")
     except Rejected as fault:
-        why = f"{fault.message} (NOVABATCH_MEDIA_ROOTS names the folders local_path may lie in)"
+        why = f"{fault.message}: name a path below one of the folders in NOVABATCH_MEDIA_ROOTS"
         return _refused(file, "local_path_not_allowed", f"{gone}, and {why}")
     return _checked(_sized(file, size, etag=""), unfit_size(size, limit))
 

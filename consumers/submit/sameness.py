@@ -57,11 +57,8 @@ def _differing_files(before: Sequence[Any], after: Sequence[Any]) -> list[str]:
 
 def _differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Compare as JSON, not as Python does: there true is 1."""
-    return [
-        key
-        for key in {**old, **new}
-        if key not in old or key not in new or _text(old[key]) != _text(new[key])
-    ]
+    before, after = ({key: _text(value) for key, value in each.items()} for each in (old, new))
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
 def _some(names: Sequence[str]) -> list[str]:

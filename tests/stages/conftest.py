@@ -34,15 +34,20 @@ def simulate(stage_engine: Engine) -> NewSimulation:
     """
 
     def make(*, proven: bool = True, **settings: Any) -> Simulation:
-        with stage_engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(delete(table))
-        store = SqlStore(stage_engine)
+        store = emptied(stage_engine)
         if proven:
             prove(store)
         return Simulation(store, **{"min_records": 2, **settings})
 
     return make
+
+
+def emptied(engine: Engine) -> SqlStore:
+    """Return a store without a row."""
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+    return SqlStore(engine)
 
 
 @pytest.fixture
