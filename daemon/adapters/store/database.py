@@ -4,7 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Double, Engine, Table
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    Table,
+    TableValuedAlias,
+    bindparam,
+    cast,
+    func,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -12,6 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from consumers.core.faults import PassingFault, Rejected
+from daemon.adapters.columns import Json
 
 PAGE = 500
 
@@ -90,6 +102,16 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows that are not there yet; the same again changes nothing."""
     if rows:
         connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+_texts: BindParameter[Any] = bindparam("texts", type_=Json())
+TEXTS: Mapping[str, TableValuedAlias] = {
+    "sqlite": func.json_each(_texts).table_valued("value"),
+    "postgresql": func.json_array_elements_text(cast(_texts, postgresql.JSON))
+    .table_valued("value")
+    .render_derived(),
+}
+"""The strings bound to ``texts`` as rows with one column, ``value``, however many: by dialect."""
 
 
 def pages(values: Sequence[str], size: int = PAGE) -> Iterator[Sequence[str]]:

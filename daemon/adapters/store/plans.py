@@ -3,12 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    literal_column,
+    select,
+    update,
+)
 
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
 from daemon.adapters.store.adding import add_chunks
-from daemon.adapters.store.database import Database, insert_new, pages
+from daemon.adapters.store.database import TEXTS, Database, insert_new
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.reuse import add_links, links, source
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records
@@ -32,13 +42,9 @@ class Plans:
     def planned_ids(self, batch_id: str, file_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids that the plan holds already."""
         with self.database.read() as connection:
-            found: set[str] = set()
-            for page in pages(file_ids):
-                asked = select(_files.c.file_id).where(
-                    _files.c.batch_id == batch_id, _files.c.file_id.in_(page)
-                )
-                found.update(connection.execute(asked).scalars())
-            return frozenset(found)
+            asked = _PLANNED[connection.dialect.name]
+            found = connection.execute(asked, {"batch": batch_id, "texts": list(file_ids)})
+            return frozenset(found.scalars())
 
     def uncut_files(self, batch_id: str, first: int, limit: int) -> Sequence[NewFile]:
         """Return files that are not REFUSED, from a position on, in order, with what is reused of them.
@@ -72,6 +78,15 @@ class Plans:
 
 
 _files, _chunks = files, chunks
+
+
+def _planned(texts: TableValuedAlias) -> Select[Any]:
+    """Look each id up by itself: without statistics PostgreSQL would read the whole batch for all of them."""
+    same = and_(files.c.batch_id == bindparam("batch"), files.c.file_id == texts.c.value)
+    return select(texts.c.value).where(select(files.c.position).where(same).scalar_subquery().is_not(None))
+
+
+_PLANNED = {name: _planned(texts) for name, texts in TEXTS.items()}
 _UNCUT: list[Any] = [
     *(column for column in files.c if column.name not in {"batch_id", "context", "source"}),
     literal_column("'{}'", files.c.context.type).label("context"),
