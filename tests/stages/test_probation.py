@@ -1,0 +1,118 @@
+"""A model proves itself by a job past validation; until then no more is risked than may fail in a row."""
+
+import pytest
+
+from consumers.core.faults import Denied
+from consumers.core.lifecycle import BatchState, JobStatus
+from schemas.facts import ModelPaused
+from schemas.job_events import JobStateChange
+from schemas.messages import CancelBatch
+from tests.stages.conftest import NewSimulation
+from tests.stages.simulation import Simulation
+
+NOVA = "us.amazon.nova-2-lite-v1:0"
+NO_ACCESS = "The provided role cannot access the S3 bucket"
+
+
+def unproven(simulate: NewSimulation, files: int = 10, slots: int = 5) -> tuple[Simulation, str]:
+    """As many chunks, of a file each, on a model that never ran a job."""
+    sim = simulate(min_records=1, proven=False, slots=slots)
+    sim.small_chunks(1)
+    return sim, sim.submit(sim.media(files), analysis_types=["summary"])
+
+
+def all_fail(sim: Simulation) -> None:
+    """Let every job fail in its validation, for as long as jobs follow."""
+    for _ in range(20):
+        if not sim.finish_jobs(JobStatus.FAILED, output=False, message=NO_ACCESS):
+            return
+    raise AssertionError("jobs without end")
+
+
+def see(sim: Simulation, status: JobStatus) -> None:
+    """Let the first job come into a status, and tell of it."""
+    arn, report = next(iter(sim.jobs.reports.items()))
+    sim.jobs.move(arn, status)
+    sim.post(JobStateChange.hint(arn, report.name, status))
+    sim.run()
+
+
+def test_a_missing_permission_costs_three_jobs_and_after_a_resume_three_more(simulate: NewSimulation) -> None:
+    sim, batch_id = unproven(simulate, files=100, slots=20)
+    all_fail(sim)
+    sim.reconcile(passes=3)
+    assert sim.jobs.calls.count("create") == 3
+    [paused] = [fact for fact in sim.facts if isinstance(fact, ModelPaused)]
+    assert paused.reason.startswith("3 chunks in a row failed as a whole")
+    assert NO_ACCESS in paused.reason
+    assert sim.store.resume(NOVA)
+    sim.reconcile()
+    all_fail(sim)
+    assert sim.jobs.calls.count("create") == 6
+    assert sim.batch(batch_id).state is BatchState.RUNNING
+
+
+def test_jobs_that_bedrock_denies_are_three_too(simulate: NewSimulation) -> None:
+    sim = simulate(min_records=1, proven=False)
+    sim.small_chunks(1)
+    sim.jobs.fail_next("create", Denied("no iam:PassRole"), times=999)
+    sim.submit(sim.media(20), analysis_types=["summary"])
+    sim.reconcile(passes=3)
+    assert sim.jobs.calls.count("create") == 3
+
+
+def test_while_nobody_has_read_what_became_of_failed_jobs_no_other_is_risked(simulate: NewSimulation) -> None:
+    sim, _ = unproven(simulate)
+    sim.objects.calls.fail_next("list", Denied("no s3:ListBucket"), times=99)
+    sim.finish_jobs(JobStatus.FAILED, output=False, message=NO_ACCESS)
+    sim.reconcile(passes=3)
+    assert sim.jobs.calls.count("create") == 3
+
+
+@pytest.mark.parametrize("status", [JobStatus.SCHEDULED, JobStatus.IN_PROGRESS])
+def test_the_first_job_past_validation_opens_all_slots_at_once(
+    simulate: NewSimulation, status: JobStatus
+) -> None:
+    sim, _ = unproven(simulate)
+    assert len(sim.jobs.created) == 3
+    see(sim, JobStatus.VALIDATING)
+    assert len(sim.jobs.created) == 3
+    see(sim, status)
+    assert len(sim.jobs.created) == 5
+
+
+def test_a_job_that_completes_unseen_opens_all_slots_too(simulate: NewSimulation) -> None:
+    sim, batch_id = unproven(simulate)
+    sim.finish_jobs()
+    assert len(sim.jobs.created) == 3 + 5
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
+def test_a_chunk_that_failed_as_a_whole_puts_a_proven_model_to_the_proof_again(
+    simulate: NewSimulation,
+) -> None:
+    sim, _ = unproven(simulate, 20)
+    see(sim, JobStatus.IN_PROGRESS)
+    assert len(sim.jobs.created) == 5
+    all_fail(sim)
+    sim.reconcile()
+    before = len(sim.jobs.created)
+    assert sim.store.resume(NOVA)
+    sim.reconcile()
+    all_fail(sim)
+    assert len(sim.jobs.created) == before + 3
+
+
+def test_jobs_stopped_by_a_cancel_are_no_failures(simulate: NewSimulation) -> None:
+    sim, batch_id = unproven(simulate, 5)
+    see(sim, JobStatus.IN_PROGRESS)
+    assert len(sim.jobs.created) == 5
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    sim.finish_jobs(JobStatus.STOPPED, output=False)
+    assert sim.batch(batch_id).state is BatchState.CANCELLED
+    other = sim.submit(sim.media(6, first=200), "other", analysis_types=["summary"])
+    assert len(sim.jobs.created) == 5 + 5
+    sim.finish_all()
+    assert sim.batch(other).state is BatchState.COMPLETED
