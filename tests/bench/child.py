@@ -1,6 +1,7 @@
 """A piece of a bench in a fresh process, with the processor time and memory that it took.
 
-``python -m tests.bench.child MODULE:FUNCTION ARGUMENTS`` prints what the function returned, as JSON.
+``python -m tests.bench.child MODULE:FUNCTION ARGUMENTS`` calls the function, which returns the work to be
+measured, does that, and prints as JSON what it returned.
 """
 
 import importlib
@@ -10,11 +11,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.local.processes import ROOT
+from tests.bench.table import Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +30,44 @@ class Ran:
     rss_mb: float
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A child that runs."""
+Join = Callable[[], Ran]
+"""Waits for what a child returns."""
 
-    process: "subprocess.Popen[str]"
 
-    def join(self) -> Ran:
-        """Wait for what it returns."""
-        told, _ = self.process.communicate()
-        if self.process.returncode:
-            raise RuntimeError(f"{self.process.args!r} ended with {self.process.returncode}")
+def start(scale: Scale, work: str, environment: Mapping[str, str] | None = None, **arguments: Any) -> Join:
+    """Start ``module:function(**arguments)`` in a process of its own; at the TINY scale do it here, now."""
+    if scale is Scale.TINY:
+        with surrounded(environment or {}):
+            ran = _run(work, arguments)
+        return lambda: ran
+    variables = {**os.environ, **(environment or {})}
+    command = [sys.executable, "-m", "tests.bench.child", work, json.dumps(arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
+
+    def join() -> Ran:
+        told, _ = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{command} ended with {process.returncode}")
         return Ran(**json.loads(told.splitlines()[-1]))
 
-
-def start(work: str, environment: Mapping[str, str] | None = None, **arguments: Any) -> Child:
-    """Start ``module:function(**arguments)`` in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.child", work, json.dumps(arguments)]
-    variables = {**os.environ, **(environment or {})}
-    return Child(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables))
+    return join
 
 
-def run(work: str, environment: Mapping[str, str] | None = None, **arguments: Any) -> Ran:
+def run(scale: Scale, work: str, environment: Mapping[str, str] | None = None, **arguments: Any) -> Ran:
     """Run it and wait."""
-    return start(work, environment, **arguments).join()
+    return start(scale, work, environment, **arguments)()
+
+
+@contextmanager
+def surrounded(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let this process itself have these variables until the block ends."""
+    from pytest import MonkeyPatch
+
+    with MonkeyPatch.context() as variables:
+        variables.delenv("AWS_PROFILE", raising=False)
+        for name, value in environment.items():
+            variables.setenv(name, value)
+        yield
 
 
 def peak_mb() -> float:
@@ -58,18 +75,16 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
-    """Run what the command line names.
-
-    A function may return a second function: then only that one is measured.
-    """
-    module, _, name = sys.argv[1].partition(":")
-    work = getattr(importlib.import_module(module), name)(**json.loads(sys.argv[2]))
+def _run(work: str, arguments: Mapping[str, Any]) -> Ran:
+    module, _, name = work.partition(":")
+    measured = getattr(importlib.import_module(module), name)(**arguments)
     began, cpu = time.perf_counter(), time.process_time()
-    value = work() if callable(work) else work
-    spent = time.perf_counter() - began, time.process_time() - cpu
-    print(json.dumps({"value": value, "seconds": spent[0], "cpu": spent[1], "rss_mb": peak_mb()}))
+    value = measured()
+    return Ran(value, time.perf_counter() - began, time.process_time() - cpu, peak_mb())
 
 
 if __name__ == "__main__":
-    main()
+    from daemon import logs
+
+    logs.configure("info", "json")
+    print(json.dumps(asdict(_run(sys.argv[1], json.loads(sys.argv[2])))))

@@ -30,7 +30,7 @@ FEW = {Scale.TINY: 5, Scale.SHORT: 1000, Scale.FULL: 1000}
 MANY = {Scale.TINY: 20, Scale.SHORT: 100_000, Scale.FULL: 100_000}
 TIMES = {Scale.TINY: 2, Scale.SHORT: 150, Scale.FULL: 500}
 ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
-WRITERS = {Scale.TINY: 0, Scale.SHORT: 4, Scale.FULL: 4}
+WRITERS = {Scale.TINY: 1, Scale.SHORT: 4, Scale.FULL: 4}
 WRITE_SECONDS = {Scale.TINY: 0.05, Scale.SHORT: 5.0, Scale.FULL: 20.0}
 WAITING = 4
 BARE, TAKE, CLAIM, NEXT = "bare guarded UPDATE", "take a lease", "claim a slot", "ask who is next"
@@ -129,7 +129,11 @@ def _connected(url: str) -> Iterator[Callable[[str], None]]:
     address = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as server:
         statement: Any = GUARDED.format("%s")
-        yield lambda chunk_id: server.execute(statement, (None, None, chunk_id)) and None
+
+        def post(chunk_id: str) -> None:
+            server.execute(statement, (None, None, chunk_id))
+
+        yield post
 
 
 def _bare(place: Place, times: int) -> float:
@@ -178,22 +182,19 @@ def _next(place: Place, times: int) -> float:
 def _writers(folder: Path, scale: Scale) -> Table:
     """Let processes write to one SQLite file as fast as they can."""
     store = make_sqlite_store(folder)
-    ready = grow(store, FEW[scale], max(1, WRITERS[scale]))
+    ready = grow(store, FEW[scale], WRITERS[scale])
     url = f"sqlite:///{folder / 'novabatch.db'}"
     store.engine.dispose()
-    asked = [{"url": url, "chunk_id": each, "seconds": WRITE_SECONDS[scale]} for each in ready]
-    if scale is Scale.TINY:
-        found = [write(**asked[0])()]
-    else:
-        running = [child.start("tests.bench.claim:write", **each) for each in asked]
-        found = [each.join().value for each in running]
+    work, length = "tests.bench.claim:write", WRITE_SECONDS[scale]
+    running = [child.start(scale, work, url=url, chunk_id=each, seconds=length) for each in ready]
+    found = [join().value for join in running]
     written = sum(each["transactions"] for each in found)
     longest = max(each["longest"] for each in found)
     faults = sum(each["faults"] for each in found)
     return Table(
-        f"claim: {len(found)} writers on one SQLite file for {WRITE_SECONDS[scale]} s",
+        f"claim: {len(found)} writers on one SQLite file for {length} s",
         ("transactions/s", "longest wait, s", "refused as locked"),
-        [(written / WRITE_SECONDS[scale], longest, str(faults))],
+        [(written / length, longest, str(faults))],
         [
             Target("longest wait, s", longest, "≤", 2.0),
             Target("“database is locked”", faults, "≤", 0),

@@ -32,10 +32,10 @@ CALLS = ("ListObjectsV2", "DeleteObjects")
 
 def tables(scale: Scale) -> Iterator[Table]:
     """Clean the same folders in both ways."""
-    with stub() as server, tempfile.TemporaryDirectory() as name:
+    with stub(scale) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = make_sqlite_store(folder)
-        with consumers(["cleanup"], settings(server, folder), folder):
+        with consumers(scale, ["cleanup"], settings(server, folder), folder):
             yield _table(server, store, scale)
         store.engine.dispose()
 
@@ -55,7 +55,7 @@ def _table(server: Stub, store: SqlStore, scale: Scale) -> Table:
         calls[name] = sum(counts.get(call, 0) for call in CALLS) / len(folders) / 2
         return took / len(folders)
 
-    ways = {NAIVE: partial(_naive, server), OURS: partial(_ours, server)}
+    ways = {NAIVE: partial(_naive, scale, server), OURS: partial(_ours, server)}
     took = interleaved(ROUNDS[scale], {name: partial(measure, way, name) for name, way in ways.items()})
     return Table(
         f"clean: {CHUNKS[scale]} chunks of {FILES[scale]} files and their output, 30 ms a request",
@@ -80,8 +80,8 @@ def _finished(store: SqlStore, request_id: str, count: int) -> dict[str, str]:
         return {row.chunk_id: row.folder for row in found}
 
 
-def _naive(server: Stub, folders: Sequence[str]) -> float:
-    return child.run("tests.bench.clean:naive", server.environment, folders=folders).seconds
+def _naive(scale: Scale, server: Stub, folders: Sequence[str]) -> float:
+    return child.run(scale, "tests.bench.clean:naive", server.environment, folders=folders).seconds
 
 
 def naive(folders: Sequence[str]) -> Callable[[], None]:

@@ -26,7 +26,7 @@ THREADS = 64
 
 def tables(scale: Scale) -> Iterator[Table]:
     """Measure the port, then whole submit consumers."""
-    with stub() as server:
+    with stub(scale) as server:
         naive = _Naive()
         yield _port(server, scale, naive)
         if scale is not Scale.TINY:
@@ -48,7 +48,7 @@ def _port(server: Stub, scale: Scale, naive: _Naive) -> Table:
     def measure(name: str) -> float:
         some = max(2, files // 20) if name == NAIVE else files
         server.reset(s3=MILLISECONDS_30)
-        ran = _copy(name, server, some)
+        ran = _copy(scale, name, server, some)
         cpu[name] = sum(each.cpu for each in ran) / some * 1e6
         rss[name] = max(each.rss_mb for each in ran)
         requests[name] = sum(server.told()["counts"].values()) / some
@@ -72,19 +72,21 @@ def _port(server: Stub, scale: Scale, naive: _Naive) -> Table:
     )  # fmt: skip
 
 
-def _copy(name: str, server: Stub, files: int) -> list[Ran]:
+def _copy(scale: Scale, name: str, server: Stub, files: int) -> list[Ran]:
     environment = server.environment
     if name == NAIVE:
-        return [child.run("tests.bench.copies:naive", environment, files=files)]
+        return [child.run(scale, "tests.bench.copies:naive", environment, files=files)]
     if name == LIMIT:
-        return [child.run("tests.bench.copies:flood", environment, files=files, url=server.url)]
+        return [child.run(scale, "tests.bench.copies:flood", environment, files=files, url=server.url)]
     threads, processes = WAYS[name]
     share = files // processes
     running = [
-        child.start("tests.bench.copies:ours", environment, files=share, threads=threads, first=n * share)
+        child.start(
+            scale, "tests.bench.copies:ours", environment, files=share, threads=threads, first=n * share
+        )
         for n in range(processes)
     ]
-    return [each.join() for each in running]
+    return [join() for join in running]
 
 
 WAYS = {NAIVE: (1, 1), ONE_32: (32, 1), ONE: (THREADS, 1), TWO: (THREADS, 2), LIMIT: (128, 1)}
@@ -99,7 +101,7 @@ def _machine(server: Stub, scale: Scale, naive: _Naive) -> Table:
     rows, rates, requests = [], {}, {}
     for processes in (1, 2):
         for reuse in ("never", "same"):
-            told, rss = _staged(server, processes, files, reuse)
+            told, rss = _staged(scale, server, processes, reuse)
             counts, name = told["counts"], f"{processes} × run submit, reuse: {reuse}"
             rates[processes] = files / told["copying_seconds"]
             requests[reuse] = _s3_calls(counts) / files
@@ -119,7 +121,8 @@ def _machine(server: Stub, scale: Scale, naive: _Naive) -> Table:
     )
 
 
-def _staged(server: Stub, processes: int, files: int, reuse: str) -> tuple[dict[str, Any], float]:
+def _staged(scale: Scale, server: Stub, processes: int, reuse: str) -> tuple[dict[str, Any], float]:
+    files = FILES[scale]
     server.reset(s3=MILLISECONDS_30, bedrock=MILLISECONDS_30)
     server.control("fill", prefix=f"{ORIGINALS}clip_", count=files)
     request = {
@@ -131,12 +134,12 @@ def _staged(server: Stub, processes: int, files: int, reuse: str) -> tuple[dict[
     }
     with tempfile.TemporaryDirectory() as folder:
         environment = settings(server, Path(folder), NOVABATCH_COPY_CONCURRENCY=str(THREADS))
-        with consumers(["submit"] * processes, environment, Path(folder)) as running:
+        with consumers(scale, ["submit"] * processes, environment, Path(folder)) as rss_mb:
             server.control("send", queue="submit-requests", body=json.dumps(request), count=1)
             jobs = -(-files // 150)
             assert wait_until(lambda: server.told()["counts"].get("Create", 0) >= jobs, 120), server.told()
             threading.Event().wait(0.2)
-            return server.told(), running.rss_mb()
+            return server.told(), rss_mb()
 
 
 def _s3_calls(counts: dict[str, int]) -> int:

@@ -17,7 +17,7 @@ def grow(store: SqlStore, finished: int, waiting: int) -> Sequence[str]:
     past, *ready = plant(store, chunks=waiting + 1, files=1)
     submit(store, past)
     end_job(store, past)
-    ended = {
+    ended: dict[str, ColumnElement[Any]] = {
         "state": literal(ChunkState.COMPLETED.value),
         "finished_at": literal(NOW + timedelta(hours=1), chunks.c.finished_at.type),
         "cleaned_at": literal(NOW + timedelta(hours=2), chunks.c.cleaned_at.type),

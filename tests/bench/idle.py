@@ -13,9 +13,10 @@ from tests.bench.table import Scale, Table, Target
 from tests.databases import make_sqlite_store
 from tests.stages.simulation import START, Simulation
 
-CHUNKS = {Scale.TINY: 6, Scale.SHORT: 200, Scale.FULL: 200}
-SLOTS = {Scale.TINY: 2, Scale.SHORT: 20, Scale.FULL: 20}
+CHUNKS = {Scale.TINY: 2, Scale.SHORT: 200, Scale.FULL: 200}
+SLOTS = {Scale.TINY: 1, Scale.SHORT: 20, Scale.FULL: 20}
 LOST = 0.05
+SHARES = {Scale.TINY: (LOST,), Scale.SHORT: (0.0, LOST), Scale.FULL: (0.0, LOST)}
 RECONCILE = 60.0
 EVENT = 1.0
 SHORTEST, LONGEST = 540.0, 1500.0
@@ -24,7 +25,7 @@ SHORTEST, LONGEST = 540.0, 1500.0
 def idle_table(scale: Scale) -> Table:
     """Run all chunks through the simulation, with and without lost events."""
     rows = []
-    for lost in (0.0, LOST):
+    for lost in SHARES[scale]:
         run = Run(CHUNKS[scale], SLOTS[scale], lost)
         run.go()
         rows.append((f"{lost:.0%} of the events lost", run.hours(), run.share() * 100, str(run.lost)))
@@ -32,7 +33,7 @@ def idle_table(scale: Scale) -> Table:
         f"slots: {CHUNKS[scale]} chunks, {SLOTS[scale]} slots, jobs of 9 to 25 minutes, on a virtual clock",
         ("run", "hours", "idle slot-seconds, %", "events lost"),
         rows,
-        [Target("idle share in percent, 5 % of the events lost", rows[1][2], "≤", 1.0)],
+        [Target("idle share in percent, 5 % of the events lost", rows[-1][2], "≤", 1.0)],
         f"All stages over SQLite, S3 and Bedrock in memory; an event takes {EVENT:.0f} s, "
         f"the reconciler looks every {RECONCILE:.0f} s; staging takes no time.",
     )

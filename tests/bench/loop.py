@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from consumers.core.world import Done, Outcome, World
-from daemon import logs
 from daemon.adapters import sqs
 from daemon.clock import SystemClock
 from daemon.loop.publishing import Publisher
@@ -32,24 +31,25 @@ WORK = {NAIVE: "naive", BARE: "bare", OURS: "ours"}
 
 def tables(scale: Scale) -> Iterator[Table]:
     """Empty a queue in three ways."""
-    with stub() as server:
-        yield _table(server, MESSAGES[scale], ROUNDS[scale])
+    with stub(scale) as server:
+        yield _table(server, scale)
 
 
-def _table(server: Stub, messages: int, rounds: int) -> Table:
+def _table(server: Stub, scale: Scale) -> Table:
+    messages = MESSAGES[scale]
     cpu: dict[str, list[float]] = {name: [] for name in WORK}
     calls: dict[str, float] = {}
 
     def measure(name: str) -> float:
-        some = messages // 10 if name == NAIVE else messages
+        some = max(2, messages // 10) if name == NAIVE else messages
         server.reset()
         server.control("send", queue=QUEUE, body=BODY, count=some)
-        ran = child.run(f"tests.bench.loop:{WORK[name]}", server.environment, messages=some)
+        ran = child.run(scale, f"tests.bench.loop:{WORK[name]}", server.environment, messages=some)
         cpu[name].append(ran.cpu / some * 1e6)
         calls[name] = sum(server.told()["counts"].values()) / some * 1000
         return some / ran.seconds
 
-    rates = interleaved(rounds, {name: partial(measure, name) for name in WORK})
+    rates = interleaved(ROUNDS[scale], {name: partial(measure, name) for name in WORK})
     least = {name: min(values) for name, values in cpu.items()}
     return Table(
         f"loop: {messages:,} messages, a handler that does nothing",
@@ -99,7 +99,6 @@ def _client() -> tuple[Any, str]:
 
 def ours(messages: int) -> Callable[[], None]:
     """Let a worker as in production, with metrics, logs and heartbeats, empty the queue."""
-    logs.configure("info", "json")
     ended, left = threading.Event(), iter(range(messages - 1))
 
     def stage(message: PlanBatch, world: World) -> Outcome:

@@ -2,28 +2,20 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.settings import Role, Settings
+from daemon.wiring import wire
 from deploy.local import processes, stack
-from deploy.local.processes import Child
+from tests.bench.child import surrounded
 from tests.bench.stub.client import Stub
+from tests.bench.table import Scale
 
 BUCKET = "media"
 STARTED = '"event":"started"'
-
-
-@dataclass(frozen=True)
-class Consumers:
-    """Processes that run, by the order they were named in."""
-
-    children: Sequence[Child]
-
-    def rss_mb(self) -> float:
-        """Return the memory of all of them together, in MB, as it is now (Linux only)."""
-        return sum(_rss_mb(each.process.pid) for each in self.children)
 
 
 def settings(server: Stub, folder: Path, **more: str) -> dict[str, str]:
@@ -41,9 +33,22 @@ def settings(server: Stub, folder: Path, **more: str) -> dict[str, str]:
     }
 
 
+RssMb = Callable[[], float]
+"""Returns the memory of all processes together, in MB, as it is now (Linux only)."""
+
+
 @contextmanager
-def consumers(roles: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[Consumers]:
-    """Run ``novabatch run ROLE`` for each role until the block ends; begins once all have started."""
+def consumers(
+    scale: Scale, roles: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> Iterator[RssMb]:
+    """Run ``novabatch run ROLE`` for each role until the block ends; begins once all have started.
+
+    At the TINY scale they run in this process.
+    """
+    if scale is Scale.TINY:
+        with surrounded(environment), _here(roles):
+            yield lambda: _rss_mb(os.getpid())
+        return
     children = [
         processes.start(
             f"{role}-{number}", [sys.executable, "-m", "daemon", "run", role], environment, folder
@@ -53,9 +58,26 @@ def consumers(roles: Sequence[str], environment: Mapping[str, str], folder: Path
     try:
         for each in children:
             processes.wait_ready(each, lambda each=each: STARTED in _plain(each.said()))  # type: ignore[misc]
-        yield Consumers(children)
+        yield lambda: sum(_rss_mb(each.process.pid) for each in children)
     finally:
         processes.stop(children)
+
+
+@contextmanager
+def _here(roles: Sequence[str]) -> Iterator[None]:
+    """Run the consumers of these roles as threads."""
+    settings = Settings()
+    apps = [wire(settings, [*Role] if role == "all" else [Role(role)]) for role in roles]
+    for app in apps:
+        app.start()
+    try:
+        yield
+    finally:
+        for worker in (worker for app in apps for worker in app.workers):
+            worker.stop.set()
+        Stub(os.environ["AWS_ENDPOINT_URL"]).control("end_polls")
+        for app in apps:
+            app.stop(threading.Event().wait, lambda: False)
 
 
 def _plain(log: str) -> str:

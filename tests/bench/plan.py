@@ -34,8 +34,8 @@ def tables(scale: Scale) -> Iterator[Table]:
 
 def _whole(scale: Scale) -> Table:
     """Plan batches of growing size, each in a fresh process over a fresh database."""
-    naive = _planned("tests.bench.plan_work:naive_plan", NAIVE_FILES[scale])
-    ran = {size: _planned("tests.bench.planning:plan_files", size) for size in SIZES[scale]}
+    naive = _planned(scale, "tests.bench.plan_work:naive_plan", NAIVE_FILES[scale])
+    ran = {size: _planned(scale, "tests.bench.planning:plan_files", size) for size in SIZES[scale]}
     least, middle, most = min(ran), sorted(ran)[1], max(ran)
     each = {size: found.seconds / size * 1e6 for size, found in ran.items()}
     naive_each = naive.seconds / NAIVE_FILES[scale] * 1e6
@@ -56,14 +56,14 @@ def _whole(scale: Scale) -> Table:
             Target(f"memory, {most:,} against {middle:,}", ran[most].rss_mb / ran[middle].rss_mb, "≤", 1.3),
             Target(f"MB more from {least:,} to {most:,}", ran[most].rss_mb - ran[least].rss_mb, "≤", 10),
         ],
-        "RSS is the whole process at its peak, Python and libraries included. S3 answers from memory at once.",
+        "RSS is the whole process at its peak, libraries included. S3 answers from memory at once.",
     )
 
 
-def _planned(work: str, files: int) -> Ran:
+def _planned(scale: Scale, work: str, files: int) -> Ran:
     with tempfile.TemporaryDirectory() as folder:
         make_sqlite_store(Path(folder)).engine.dispose()
-        return child.run(work, url=f"sqlite:///{Path(folder) / 'novabatch.db'}", count=files)
+        return child.run(scale, work, url=f"sqlite:///{Path(folder) / 'novabatch.db'}", count=files)
 
 
 def _compared(title: str, work: str, count: int, scale: Scale) -> Table:
@@ -71,7 +71,7 @@ def _compared(title: str, work: str, count: int, scale: Scale) -> Table:
     ran: dict[str, list[Ran]] = {name: [] for name in ways}
 
     def measure(name: str) -> float:
-        ran[name].append(child.run(f"tests.bench.plan_work:{ways[name]}", count=count))
+        ran[name].append(child.run(scale, f"tests.bench.plan_work:{ways[name]}", count=count))
         return ran[name][-1].seconds
 
     took = interleaved(ROUNDS[scale], {name: partial(measure, name) for name in ways})

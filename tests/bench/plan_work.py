@@ -158,7 +158,9 @@ def our_manifest(count: int) -> Work:
     world = World(
         NOW, POLICY, load_models(), REGISTRY, nothing, objects, nothing, nothing, nothing, lambda: None
     )
-    return _grown(lambda: write_manifest(chunk, files, 0, world))
+    model = world.models.find(MODEL)
+    assert model is not None
+    return _grown(lambda: write_manifest(chunk, files, model, world))
 
 
 class _ToFile:

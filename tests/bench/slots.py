@@ -43,7 +43,7 @@ LOADS = {
 
 def tables(scale: Scale) -> Iterator[Table]:
     """Measure real processes, then the share of idle slots on a virtual clock."""
-    with stub() as server:
+    with stub(scale) as server:
         yield _table(server, scale)
     yield idle_table(scale)
 
@@ -89,7 +89,7 @@ def _measured(server: Stub, load: Load, scale: Scale, folder: Path) -> tuple[lis
     engine = make_engine(environment["NOVABATCH_DATABASE_URL"])
     migrate(engine)
     machine = _Machine(server, SqlStore(engine), slots)
-    with consumers(ROLES, environment, folder):
+    with consumers(scale, ROLES, environment, folder):
         machine.fill()
         alone = [machine.refill(1) for _ in range(singles)]
         burst = machine.refill_all()
@@ -144,4 +144,4 @@ class _Machine:
     def _states(self) -> dict[str, int]:
         with self.store.engine.connect() as connection:
             asked = select(chunks.c.state, func.count()).group_by(chunks.c.state)
-            return dict(connection.execute(asked).all())  # type: ignore[arg-type]
+            return {row[0]: row[1] for row in connection.execute(asked)}

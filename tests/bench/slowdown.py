@@ -15,7 +15,7 @@ THREADS = 64
 
 def tables(scale: Scale) -> Iterator[Table]:
     """Copy under a rate, by the port of one or two processes."""
-    with stub() as server:
+    with stub(scale) as server:
         yield _table(server, scale)
 
 
@@ -24,11 +24,16 @@ def _table(server: Stub, scale: Scale) -> Table:
     share = FILES[scale] // PROCESSES[scale]
     running = [
         child.start(
-            "tests.bench.copies:ours", server.environment, files=share, threads=THREADS, first=n * share
+            scale,
+            "tests.bench.copies:ours",
+            server.environment,
+            files=share,
+            threads=THREADS,
+            first=n * share,
         )
         for n in range(PROCESSES[scale])
     ]
-    lost = sum(each.join().value for each in running)
+    lost = sum(join().value for join in running)
     told = server.told()
     used = _used(told["copies_a_second"], RATE[scale])
     refused = told["counts"].get("SlowDown", 0)

@@ -1,17 +1,21 @@
 """Starting the stub, leading clients to it, and telling it what to do."""
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from deploy.local import processes, stack
 from tests.aws import OWN_CONFIGURATION
-from tests.bench.stub.server import CONTROL
+from tests.bench.stub.server import CONTROL, serve
+from tests.bench.table import Scale
 
 MILLISECONDS_30 = 0.03
 
@@ -48,16 +52,35 @@ class Stub:
 
 
 @contextmanager
-def stub() -> Iterator[Stub]:
-    """Run the stub in a process of its own until the block ends."""
+def stub(scale: Scale) -> Iterator[Stub]:
+    """Run the stub until the block ends: in a process of its own, at the TINY scale in a thread."""
+    with (_thread if scale is Scale.TINY else _process)() as host:
+        yield Stub(f"http://{host}")
+
+
+@contextmanager
+def _process() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.stub.server"], stdout=subprocess.PIPE, cwd=processes.ROOT
     )
     try:
         assert process.stdout is not None
-        yield Stub(f"http://{process.stdout.readline().decode().strip()}")
+        yield process.stdout.readline().decode().strip()
     finally:
         process.terminate()
         process.wait(10)
         if process.stdout is not None:
             process.stdout.close()
+
+
+@contextmanager
+def _thread() -> Iterator[str]:
+    told: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
+    thread = Thread(target=lambda: asyncio.run(serve(lambda host, end: told.put((host, end)))))
+    thread.start()
+    host, end = told.get()
+    try:
+        yield host
+    finally:
+        end()
+        thread.join()

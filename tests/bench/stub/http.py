@@ -70,6 +70,10 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.close()
+
     def data_received(self, data: bytes) -> None:
         """Answer once a request is whole."""
         self._buffer += data

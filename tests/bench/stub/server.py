@@ -53,6 +53,7 @@ class Aws:
             "fill": self._fill,
             "send": self._send,
             "end": self._end,
+            "end_polls": self.queues.end_polls,
             "told": self._told,
         }
         return calls[asked.pop("call")](**asked)
@@ -98,17 +99,38 @@ def _service(request: Request) -> str:
     return "sqs" if b"AmazonSQS." in request.head else "s3"
 
 
-async def _serve() -> None:
-    aws, loop = Aws(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(aws), "127.0.0.1", 0, backlog=512)
+async def serve(tell: Callable[[str, Callable[[], None]], None]) -> None:
+    """Serve until told to end; tells the address, and what to call for the end."""
+    aws, loop, ended = Aws(), asyncio.get_running_loop(), asyncio.Event()
+    connections: list[Connection] = []
+
+    def connect() -> Connection:
+        connections.append(Connection(aws))
+        return connections[-1]
+
+    server = await loop.create_server(connect, "127.0.0.1", 0, backlog=512)
     aws.host = "{}:{}".format(*server.sockets[0].getsockname())
-    ended = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    print(aws.host, flush=True)
+
+    def end() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    tell(aws.host, end)
     await ended.wait()
     server.close()
+    for connection in connections:
+        connection.close()
+
+
+def main() -> None:
+    """Serve in this process until it is asked to end."""
+
+    def tell(host: str, end: Callable[[], None]) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: end())
+        print(host, flush=True)
+
+    gc.freeze()
+    asyncio.run(serve(tell))
 
 
 if __name__ == "__main__":
-    gc.freeze()
-    asyncio.run(_serve())
+    main()

@@ -86,6 +86,14 @@ class Queues:
         poll.timer = asyncio.get_running_loop().call_later(wait, self._end, queue, poll)
         queue.polls.append(poll)
 
+    def end_polls(self) -> None:
+        """Answer every poll that waits: there is nothing."""
+        for queue in self.queues.values():
+            for poll in list(queue.polls):
+                if poll.timer:
+                    poll.timer.cancel()
+                self._end(queue, poll)
+
     def _end(self, queue: Queue, poll: Poll) -> None:
         queue.polls.remove(poll)
         poll.reply(_json({}))

@@ -1,0 +1,29 @@
+"""Every bench runs, on next to nothing: its figures are not looked at."""
+
+from importlib import import_module
+
+import pytest
+
+from tests.bench import NAMES, claim
+from tests.bench.table import Scale, Target
+from tests.databases import Postgres
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bench_runs_to_its_end_and_prints_what_it_found(name: str) -> None:
+    for table in import_module(f"tests.bench.{NAMES[name]}").tables(Scale.TINY):
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        text = "\n".join(table.lines())
+        assert table.title in text
+        assert all(target.what in text for target in table.targets)
+
+
+def test_claims_are_measured_on_postgresql_too(postgres: Postgres) -> None:
+    assert claim.compared("PostgreSQL", postgres.database, Scale.TINY).rows
+
+
+def test_a_target_is_met_on_its_own_side_of_the_bound() -> None:
+    assert Target("× naive", 36.0, "≥", 35).met
+    assert not Target("× naive", 34.0, "≥", 35).met
+    assert Target("requests a file", 1.05, "≤", 1.05).met
+    assert "MISSED" in Target("requests a file", 1.1, "≤", 1.05).line()
