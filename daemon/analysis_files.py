@@ -5,7 +5,6 @@ write is refused, the folder is never put on Python's search path, and no compil
 """
 
 import ast
-import hashlib
 import json
 import stat
 import sys
@@ -110,9 +109,8 @@ def _lines(tree: ast.Module) -> list[int]:
 
 
 def _run(path: Path, tree: ast.Module) -> ModuleType:
-    """Run a file as a module of its own name, which no other module can have."""
-    folder = hashlib.sha256(str(path.parent).encode()).hexdigest()[:12]
-    module = ModuleType(f"novabatch_analyses.{folder}.{path.stem}")
+    """Run a file as a module of a name that no module on Python's search path can have."""
+    module = ModuleType(f"novabatch-analyses.{path.stem}")
     module.__file__ = str(path)
     # Where types are told by text, they are looked up in the module's entry here.
     sys.modules[module.__name__] = module

@@ -1,7 +1,4 @@
-"""The analysis types, one file each; a new type is one new file with its `ANALYSES` in this folder.
-
-A file whose name begins with `_` is no analysis.
-"""
+"""The analysis types, one file each; a new type is one new file with its `ANALYSES` in this folder."""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -35,8 +32,7 @@ class Registry:
 
 def _declared() -> Iterator[Analysis]:
     for module in iter_modules(__path__):
-        if not module.name.startswith("_"):
-            yield from import_module(f"{__name__}.{module.name}").ANALYSES
+        yield from import_module(f"{__name__}.{module.name}").ANALYSES
 
 
 REGISTRY = Registry(_declared())
