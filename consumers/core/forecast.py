@@ -30,6 +30,11 @@ def file_tokens(kind: str, context: Mapping[str, object], size_bytes: int | None
     return media + (text_tokens(len(context_json(context))) if context else 0), assumed
 
 
+def is_assumed(kind: str, context: Mapping[str, object]) -> bool:
+    """Tell whether ``file_tokens`` has to guess; cheap."""
+    return media_tokens(kind, _seconds(context.get("duration_seconds")), None)[1]
+
+
 def key_tokens(s3_key: str) -> int:
     """Return what the model reads of a file's own name and key, for each record."""
     names = dict(zip(NAMES, (s3_key.rpartition("/")[2], s3_key), strict=True))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import ceil
 
 from consumers.core.cost import money, on_demand_cost
-from consumers.core.forecast import expected_end, file_tokens
+from consumers.core.forecast import expected_end, is_assumed
 from consumers.core.gate import Room
 from consumers.core.rows import NewFile
 from consumers.core.stops import BUDGET_EXCEEDED, over_budget, used_up
@@ -74,12 +74,10 @@ class Outlook:
     def day_budget(self) -> str | None:
         """Say what the budget of a day does to the batch, if it does anything by itself."""
         day = self.room.day_budget_usd
-        if day is None or not self.chunks:
+        if day is None or self.cost_usd is None or self.dearest_usd is None or self.cost_usd <= day:
             return None
-        if self.cost_usd is None or self.dearest_usd is None or self.dearest_usd > day:
+        if self.dearest_usd > day:
             return used_up(self.preview.batch, self.dearest_usd, self.room)
-        if self.cost_usd <= day:
-            return None
         days = ceil(self.cost_usd / day)
         return f"BUDGET_USD_PER_DAY is {money(day)} USD: the batch takes {days} days (UTC) or more"
 
@@ -90,8 +88,7 @@ class Outlook:
             return
         self.reused += len(file.reused)
         if len(file.reused) < len(file.analysis_types):
-            _, assumed = file_tokens(file.kind, file.context, file.size_bytes)
-            self.guessed[file.kind] += assumed
+            self.guessed[file.kind] += is_assumed(file.kind, file.context)
 
     def _add_chunk(self, part: PlannedChunk) -> None:
         self.chunks += 1

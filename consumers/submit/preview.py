@@ -139,7 +139,8 @@ class Preview:
         begin, made = 0, []
         for chunk in new:
             end = begin + len(chunk.safe_names)
-            tokens, useful = (cutter.tokens(items[begin:end], padding) for padding in (chunk.padding, 0))
+            useful, padding = cutter.tokens(items[begin:end], 0), cutter.tokens((), chunk.padding)
+            tokens = Tokens(useful.input + padding.input, useful.output + padding.output)
             made.append(PlannedChunk(chunk, [each.file for each in bought[begin:end]], tokens, useful))
             begin = end
         return made, len(items) if kept_from is None else kept_from
