@@ -119,13 +119,28 @@ def test_what_is_shown_is_what_the_batch_becomes(sim: Simulation) -> None:
 def test_a_plan_of_many_windows_is_shown_as_it_becomes(sim: Simulation) -> None:
     sim.store.pause("*", "only the plan counts", sim.now)
     sim.small_chunks(7)
-    for number in range(6100):
+    for number in range(3100):
         sim.objects.put(f"archive/a_{number}_720p.mov", "x")
     message = request(None, files_from={"prefix": "archive/"})
     _, chunks, _ = look(sim, message)
     sim.post(message)
     sim.run()
     assert stored_chunks(sim) == chunks
+
+
+def test_an_id_read_from_a_key_gives_way_as_in_the_plan(sim: Simulation) -> None:
+    for number in range(1100):
+        sim.objects.put(f"archive/a_{number}_720p.mov", "x")
+    sim.objects.put("archive/b_5_720p.mov", "x")
+    message = request(None, files_from={"prefix": "archive/"})
+    begun = preview(message, sim.world([]))
+    assert isinstance(begun, Preview)
+    shown = [file.echo for part in begun if isinstance(part, PlannedChunk) for file in part.files]
+    sim.store.pause("*", "only the plan counts", sim.now)
+    sim.post(message)
+    sim.run()
+    assert [file.echo for file in sim.store.uncut_files(layout.batch_id("r"), 0, 2000)] == shown
+    assert len(set(shown)) == 1101
 
 
 def test_a_look_changes_nothing(sim: Simulation) -> None:
