@@ -19,14 +19,14 @@ LOST = 0.05
 SHARES = {Scale.TINY: (LOST,), Scale.SHORT: (0.0, LOST), Scale.FULL: (0.0, LOST)}
 RECONCILE = 60.0
 EVENT = 1.0
-SHORTEST, LONGEST = 540.0, 1500.0
+LASTS = {Scale.TINY: (60.0, 120.0), **dict.fromkeys((Scale.SHORT, Scale.FULL), (540.0, 1500.0))}
 
 
 def idle_table(scale: Scale) -> Table:
     """Run all chunks through the simulation, with and without lost events."""
     rows = []
     for lost in SHARES[scale]:
-        run = Run(CHUNKS[scale], SLOTS[scale], lost)
+        run = Run(CHUNKS[scale], SLOTS[scale], LASTS[scale], lost)
         run.go()
         rows.append((f"{lost:.0%} of the events lost", run.hours(), run.share() * 100, str(run.lost)))
     return Table(
@@ -42,14 +42,14 @@ def idle_table(scale: Scale) -> Table:
 class Run:
     """One batch on a clock that jumps from event to event."""
 
-    def __init__(self, chunks: int, slots: int, lost: float) -> None:
+    def __init__(self, chunks: int, slots: int, lasts: tuple[float, float], lost: float) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._store = make_sqlite_store(Path(self._folder.name))
         self._sim = Simulation(self._store, slots=slots, min_records=2)
         self._sim.small_chunks(2)
         self._sim.policy = replace(self._sim.policy, stage_ahead=slots, cleanup_after_success=False)
         self._chance = random.Random(1)
-        self._share, self._chunks, self._slots = lost, chunks, slots
+        self._share, self._chunks, self._slots, self._lasts = lost, chunks, slots, lasts
         self._due: list[tuple[float, int, str]] = []
         self._known: set[str] = set()
         self.lost = 0
@@ -60,7 +60,7 @@ class Run:
         sim.submit(sim.media(2 * self._chunks))
         self._push(RECONCILE, "")
         self._begin_jobs()
-        while any(report.status not in JOB_ENDS for report in sim.jobs.reports.values()):
+        while sum(report.status in JOB_ENDS for report in sim.jobs.reports.values()) < self._chunks:
             at, _, arn = heappop(self._due)
             sim.pass_time(at - self._seconds())
             self._happen(arn)
@@ -104,7 +104,7 @@ class Run:
         """Draw how long each new job takes."""
         for arn in self._sim.jobs.reports.keys() - self._known:
             self._known.add(arn)
-            self._push(self._chance.uniform(SHORTEST, LONGEST), arn)
+            self._push(self._chance.uniform(*self._lasts), arn)
 
     def _push(self, seconds: float, what: str) -> None:
         heappush(self._due, (self._seconds() + seconds, len(self._due), what))
