@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 NAMES: Mapping[str, str] = {
     "loop": "loop",
+    "hostile": "hostile",
     "claim": "claim",
     "copy": "copy",
     "slowdown": "slowdown",

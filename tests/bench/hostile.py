@@ -90,10 +90,11 @@ def consume(messages: int) -> Callable[[], None]:
         return found or 0.0
 
     def work() -> None:
-        worker.start()
-        while deleted() < messages:
-            pause.wait(0.002)
-        worker.stop.set()
+        with folder:
+            worker.start()
+            while deleted() < messages:
+                pause.wait(0.002)
+            worker.stop.set()
 
     return work
 
@@ -117,7 +118,8 @@ def _worker(store: SqlStore, metrics: Metrics) -> Worker:
 
     def world(hold: Hold) -> World:
         return World(
-            clock.now(), POLICY, MODELS, REGISTRY, store, nothing, nothing, nothing, hold.take, hold.checkpoint
+            clock.now(), POLICY, MODELS, REGISTRY, store, nothing, nothing, nothing, hold.take,
+            hold.checkpoint,
         )  # fmt: skip
 
     publisher = Publisher({Queue.SUBMIT: mailbox}, [sqs.SqsOutlet(client, events)], chance)
