@@ -88,6 +88,9 @@ def test_slowing_down_for_ever_is_a_fault_beside_the_copy() -> None:
         (failed("InvalidObjectState", 403), Archived),
         (failed("InvalidRequest", 400), Rejected),
         (failed("KeyTooLongError", 400), Rejected),
+        (failed("SlowDown", 503), Throttled),
+        (failed("ServiceUnavailable", 503), Throttled),
+        (failed("SlowDown", 200), Throttled),
         (failed("InternalError", 500), PassingFault),
         (failed("RequestTimeout", 400), PassingFault),
         (failed("ExpiredToken", 400), PassingFault),
@@ -109,7 +112,7 @@ def test_copies_not_begun_are_dropped_when_nobody_wants_them_any_more() -> None:
     with s3(always(Reply(200, COPIED))) as (objects, stub):
         some = objects.copies(copies(1_000))
         next(some)
-        some.close()  # type: ignore[attr-defined]
+        some.close()
         assert len(stub.requests) <= 2 * THREADS + 1
 
 
@@ -120,7 +123,7 @@ def test_waiting_to_try_again_ends_when_nobody_wants_the_copies_any_more() -> No
     with s3(only_the_first, NEVER) as (objects, _):
         some = objects.copies(copies(100))
         assert next(some) == (copies(1)[0], None)
-        some.close()  # type: ignore[attr-defined]
+        some.close()
 
 
 def test_copies_are_made_side_by_side() -> None:
@@ -132,6 +135,13 @@ def test_copies_are_made_side_by_side() -> None:
 
     with s3(wait_for_the_others) as (objects, _):
         assert [fault for _, fault in objects.copies(copies(2 * THREADS))] == [None] * 2 * THREADS
+
+
+def test_a_denied_copy_says_what_else_it_may_mean() -> None:
+    with s3(always(failed("AccessDenied", 403))) as (objects, _):
+        fault = only_fault(objects)
+    assert isinstance(fault, Denied)
+    assert "s3:ListBucket" in fault.message
 
 
 # ── measures ──

@@ -119,6 +119,6 @@ def test_a_large_upload_ends_between_two_parts_when_nobody_wants_it_any_more(tmp
     with s3(answer, root=tmp_path) as (objects, stub):
         some = objects.uploads([Upload(1, "small.mov", "copies/s.mov", "video/mp4"), UPLOAD])
         assert next(some)[0].position == 1
-        some.close()  # type: ignore[attr-defined]
+        some.close()
         assert len(parts) <= 1
         assert [request.method for request in stub.requests].count("DELETE") == len(parts)
