@@ -10,8 +10,8 @@ from consumers.core.lifecycle import ChunkState
 from consumers.core.retention import is_split
 from consumers.core.rows import Batch, Chunk, Gate, Held
 from consumers.core.stops import used_up
-from consumers.core.world import Done, World
-from consumers.wake import next_chunks, room_for
+from consumers.core.world import Done, World, done
+from consumers.wake import next_chunk, next_chunks, room_for
 from schemas.events import Event, EventName
 from schemas.facts import BuyingStopped, ChunkMoved, Fact, ModelPaused
 from schemas.messages import CleanupChunk, SettleBatch
@@ -66,7 +66,10 @@ def turned_away(gate: Gate, chunk: Chunk, held: Held, world: World) -> Done | No
         case Gate.CANCELLED:
             return ended(cancel_chunk(chunk, held, world), chunk, world)
         case Gate.STOPPED:
-            return ended(stop_chunk(chunk, held, world), chunk, world)
+            stopped = ended(stop_chunk(chunk, held, world), chunk, world)
+            return done(stopped.facts, (*stopped.then, *next_chunks(chunk.model, world)))
+        case Gate.BUDGET:
+            return done(then=next_chunk(chunk.model, world))
         case _:
             return Done()
 
@@ -85,7 +88,14 @@ def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
             follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
     if is_split(chunk) and chunk.cleaned_at is None:
         follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
-    return (*next_chunks(chunk.model, world), *follow)
+    return (*_next_chunk(chunk, world), *follow)
+
+
+def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
+    """Return who may move now: an end makes room where no job's end did before, or where there is a budget."""
+    budgets = (chunk.terms.budget_usd, world.policy.budget_usd_per_day)
+    made_room = chunk.job is None or any(budget is not None for budget in budgets)
+    return next_chunk(chunk.model, world) if made_room else ()
 
 
 def _finished(chunk: Chunk, world: World) -> Event:

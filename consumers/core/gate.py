@@ -164,10 +164,13 @@ def choose(
     *,
     room: Room,
     now: datetime,
+    later: int | None = None,
 ) -> tuple[str, ...]:
     """Return the chunks that could move now, best first: READY ones for the slots, PLANNED ones for places.
 
-    ``in_use`` counts the open jobs of each batch, ``staged_of`` its staged chunks.
+    ``in_use`` counts the open jobs of each batch, ``staged_of`` its staged chunks. With ``later``, the number
+    of jobs that ended after one, only what the end of that one made room for: if it freed the third of the
+    slots that are free now, the third of the chunks.
     """
     if model.paused or _is_blocked(model, now):
         return ()
@@ -178,6 +181,8 @@ def choose(
         if not _has_place(rank, model, room.slots, room.stage_ahead - len(then)):
             break
         then.append(each)
+    if later is not None:
+        first, then = _nth(first, model.free(room.slots) - later), _nth(then, len(then) - later)
     chosen = tuple(each.chunk_id for each in (*first, *then))
     return chosen[:1] if model.blocked_until is not None else chosen
 
@@ -230,6 +235,11 @@ def _is_blocked(model: ModelView, now: datetime) -> bool:
 def _has_place(rank: int, model: ModelView, slots: int, stage_ahead: int) -> bool:
     before = sum(1 for other in model.staged if other >= rank)
     return before < stage_ahead + model.free(slots)
+
+
+def _nth(chosen: list[Candidate], place: int) -> list[Candidate]:
+    """Return the one in a place, counted from 1, if there are so many."""
+    return chosen[max(1, place) - 1 :][:1]
 
 
 def _order(each: Candidate, now: datetime) -> tuple[int, datetime, int]:

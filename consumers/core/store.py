@@ -198,12 +198,13 @@ class Chunks(Protocol):
         in the same transaction, and why is returned.
         """
 
-    def next_up(self, model: str, room: Room, now: datetime) -> Sequence[str]:
+    def next_up(self, model: str, room: Room, now: datetime, ended: str | None = None) -> Sequence[str]:
         """Return the chunks that could move now, best first: READY ones up to the free slots, PLANNED
         ones up to the free stage places; none if the model is paused or blocked. Left out are those that
         somebody holds, that wait for money, behind a canary, or of a batch that is stopped.
 
-        Order: priority (+1 an hour waited), fewest slots in use per batch, age.
+        Order: priority (+1 an hour waited), fewest slots in use per batch, age. With ``ended``, a chunk whose
+        job did, only what that made room for; of jobs that end together each names another chunk.
         """
 
     def backlog(self, model: str) -> int:

@@ -7,7 +7,7 @@ from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, ChunkState
 from consumers.core.rows import Chunk
 from consumers.core.world import Later, Outcome, World, done
-from consumers.wake import next_chunks
+from consumers.wake import after_job, next_chunk
 from schemas.facts import Fact, Ignored, JobChanged
 from schemas.job_events import JobDetail, JobStateChange
 from schemas.messages import IngestChunk
@@ -58,5 +58,6 @@ def _follow(chunk_id: str, world: World) -> tuple[BaseModel, ...]:
     chunk = world.store.chunk(chunk_id)
     if chunk is None or chunk.state not in {ChunkState.SUBMITTED, ChunkState.IN_PROGRESS, ChunkState.ENDED}:
         return ()
-    woken = next_chunks(chunk.model, world)
-    return (*woken, IngestChunk(chunk_id=chunk_id)) if chunk.state is ChunkState.ENDED else woken
+    if chunk.state is not ChunkState.ENDED:
+        return next_chunk(chunk.model, world)
+    return (*after_job(chunk, world), IngestChunk(chunk_id=chunk_id))

@@ -12,7 +12,7 @@ from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import stop_buying
 from consumers.job_state.report import finished_event, write_report
 from consumers.resubmission import gather, never_planned, resubmit
-from consumers.wake import next_chunks
+from consumers.wake import next_chunk, next_chunks
 from schemas.facts import BatchEnded, CanaryReleased, Fact
 from schemas.messages import SettleBatch
 
@@ -30,7 +30,7 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
         return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
     if not (_is_through(batch, world) or _is_held_up(batch, world)):
         again = batch.round or world.policy.canary_chunks
-        return done(then=next_chunks(batch.model, world) if again else ())
+        return done(then=next_chunk(batch.model, world) if again else ())
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()
@@ -85,7 +85,7 @@ def _resubmit_or_end(batch: Batch, held: Held, world: World) -> Done:
     added = resubmit(batch, held, items, world)
     if added is None:
         return done(then=[SettleBatch(batch_id=batch.batch_id)])
-    return done([added], next_chunks(batch.model, world))
+    return done([added], next_chunks(batch.model, world, batch.batch_id))
 
 
 def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:

@@ -44,7 +44,7 @@ def after_plan(batch: Batch, world: World) -> tuple[BaseModel, ...]:
     event = Event(name=name, time=stamp(world), detail=answer)
     if world.store.is_through(batch.batch_id):
         return (event, SettleBatch(batch_id=batch.batch_id))
-    return (event, *next_chunks(batch.model, world))
+    return (event, *next_chunks(batch.model, world, batch.batch_id))
 
 
 def _answer(batch: Batch, count: BatchCount, world: World) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from consumers.endings import after_end, cancel_chunk, end_chunk, ended, fail_ch
 from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
-from consumers.wake import next_chunks, room_for
+from consumers.wake import next_chunk, room_for
 from schemas.facts import Fact
 from schemas.messages import SubmitChunk
 
@@ -83,7 +83,7 @@ def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> 
     world.checkpoint()
     submitted = create_job(chunk, held, world)
     if isinstance(submitted, Done):
-        return done((*facts, *submitted.facts), submitted.then)
+        return done((*facts, *submitted.facts), submitted.then or next_chunk(chunk.model, world))
     return Later(submitted.after, submitted.why, facts) if isinstance(submitted, Later) else submitted
 
 
@@ -94,7 +94,7 @@ def _give_up(chunk: Chunk, held: Held, count: int, fault: Fault, world: World) -
 
 
 def _follow(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
-    return after_end(chunk, world) if chunk.state in CHUNK_ENDS else next_chunks(chunk.model, world)
+    return after_end(chunk, world) if chunk.state in CHUNK_ENDS else next_chunk(chunk.model, world)
 
 
 def reread(chunk: Chunk, world: World) -> Chunk:

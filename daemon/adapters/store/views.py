@@ -171,6 +171,15 @@ def unread_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     return dict(_pairs(connection, asked.group_by(chunks.c.batch_id)))
 
 
+def ended_later(connection: Connection, base: str, chunk_id: str) -> int:
+    """Count the jobs that ended after a chunk's, as far as their results are not stored yet."""
+    mine = select(jobs.c.ended_at).where(jobs.c.chunk_id == chunk_id).scalar_subquery()
+    later = or_(jobs.c.ended_at > mine, and_(jobs.c.ended_at == mine, jobs.c.chunk_id > chunk_id))
+    asked = select(func.count()).join(chunks, chunks.c.chunk_id == jobs.c.chunk_id)
+    asked = asked.where(chunks.c.base_model == base, chunk_unread, later)
+    return connection.execute(asked).scalar_one()
+
+
 def waiting(
     connection: Connection,
     base: str,
