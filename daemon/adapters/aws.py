@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from consumers.core import faults
@@ -80,10 +82,23 @@ def make_client(service: Any, *, region: str | None = None, connections: int = 1
     Calls to S3 and Bedrock are not repeated by themselves. Region, credentials and endpoint come from the
     standard AWS variables and files where not given.
     """
+    return make_session(region).client(service, config=_config(service, connections))
+
+
+def make_session(region: str | None = None) -> boto3.session.Session:
+    """Make a session for one client. All of a process share one copy of AWS's service descriptions.
+
+    A copy of their own would cost each client some 8 MB and most of the time it takes to make it.
+    """
     core = botocore.session.Session()
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
-    session = boto3.session.Session(botocore_session=core, region_name=region)
-    return session.client(service, config=_config(service, connections))
+    return boto3.session.Session(botocore_session=core, region_name=region)
+
+
+@cache
+def _descriptions(paths: str | None) -> Loader:
+    return create_loader(paths)
 
 
 def _config(service: str, connections: int) -> Config:

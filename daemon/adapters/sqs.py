@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.core import faults
-from daemon.adapters.aws import code_of, fault_of
+from daemon.adapters.aws import code_of, fault_of, make_session
 from daemon.mailbox import BATCH, Depth, Received, Refusal
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def make_client(
         tcp_keepalive=True,
         user_agent="novabatch",
     )
-    return boto3.session.Session(region_name=region).client("sqs", config=config)
+    return make_session(region).client("sqs", config=config)
 
 
 @dataclass(frozen=True, slots=True)
