@@ -92,7 +92,7 @@ def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
 
 
 def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
-    """Return who may move now: an end makes room where no job's end did before, or where there is a budget."""
+    """Return who may move now: an end makes room where no job's end did, or where there is a budget."""
     budgets = (chunk.terms.budget_usd, world.policy.budget_usd_per_day)
     made_room = chunk.job is None or any(budget is not None for budget in budgets)
     return next_chunk(chunk.model, world) if made_room else ()
