@@ -31,4 +31,5 @@ def _put(key: str, batch: Batch, chunks: Iterable[NewChunk], world: World, *, if
     lines = plan_lines(request, chunks, world.policy.job_name_prefix, batch.batch_id)
     with world.objects.writer(key, content_type="application/jsonl", if_absent=if_absent) as out:
         for line in lines:
+            world.checkpoint()
             out.write(line)

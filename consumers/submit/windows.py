@@ -9,7 +9,7 @@ from consumers.core.rows import Batch, NewChunk
 from consumers.core.world import World
 from schemas.models import Model
 
-WINDOW = 6000
+WINDOW = 3000
 
 
 class Windowed(NamedTuple):

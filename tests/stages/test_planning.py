@@ -1,16 +1,22 @@
 """Plans: read from lists that misbehave, cut at any size, put down once and never changed."""
 
+import gc
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from consumers.core import layout
+from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState
+from daemon.adapters.store import SqlStore
 from schemas.messages import SubmitBatch
 from schemas.parsing import parse
 from schemas.queues import Queue
+from tests.bench.planning import ManyObjects, Planner
+from tests.fakes.calls import ignore
 from tests.stages.moments import at_call
 from tests.stages.simulation import Crash, Simulation
 
@@ -84,16 +90,6 @@ def test_a_list_replaced_while_it_is_read_is_read_as_it_was(sim: Simulation) -> 
     assert sorted(sim.answers.bought) == ["file-1:combined", "file-2:combined"]
 
 
-def test_a_source_that_changed_after_the_plan_is_refused_and_not_analysed(sim: Simulation) -> None:
-    files = sim.media(3)
-    change = files[0]["s3_key"]
-    at_call(sim, "writer", "plan.jsonl", act=lambda: sim.objects.put(change, "another"))
-    batch_id = sim.submit(files)
-    sim.finish_all()
-    assert refusals(sim, batch_id) == [(1, "changed")]
-    assert sim.answers.bought == {"file-2:combined": 1, "file-3:combined": 1}
-
-
 def test_a_plan_that_stands_in_s3_is_never_replaced(sim: Simulation) -> None:
     key = layout.plan_key(layout.batch_id("r"))
     at_call(sim, "writer", "plan.jsonl", act=lambda: sim.objects.put(key, "the first"))
@@ -116,6 +112,42 @@ def test_a_plan_of_very_large_chunks_comes_to_its_end(sim: Simulation) -> None:
     batch_id = layout.batch_id("r")
     assert sim.batch(batch_id).state is BatchState.PLANNED
     assert len(sim.store.chunk_ids(batch_id)) == 4
+
+
+def test_a_lost_lease_ends_the_measuring_at_once_and_nothing_is_stored(sim: Simulation) -> None:
+    files = sim.media(50)
+    sim.lease_seconds = -1
+
+    def lose_it(call: str) -> None:
+        if call == "checkpoint":
+            raise LeaseLost("another has it")
+
+    sim.on_call = lose_it
+    batch_id = sim.submit(files)
+    assert sim.objects.calls.count("heads") == 1
+    assert sim.store.count(batch_id).files == 0
+    sim.on_call = ignore
+    sim.reconcile()
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
+def blocks_held(store: SqlStore, source: str, count: int) -> int:
+    """Plan so many files; returns the most blocks of memory that were held between two steps."""
+    held: list[int] = []
+    planner = Planner(store, ManyObjects(count), checkpoint=lambda: held.append(sys.getallocatedblocks()))
+    gc.collect()
+    before = sys.getallocatedblocks()
+    batch_id = planner.plan(source, f"{source} of {count}")
+    assert store.count(batch_id).files == count
+    return max(held) - before
+
+
+@pytest.mark.parametrize("source", ["packed list", "prefix"])
+def test_memory_stays_flat_however_many_files_are_planned(sim: Simulation, source: str) -> None:
+    blocks_held(sim.store, source, 100)
+    few, many = (blocks_held(sim.store, source, count) for count in (3_500, 7_000))
+    assert many < 1.3 * few, (few, many)
 
 
 @pytest.mark.parametrize("value", ["1e300", "1" + "0" * 99, '"\\ud83d\\ude00"', "[[[[]]]]", '{"": null}'])
