@@ -19,7 +19,7 @@ from schemas.shapes import Analysis, Options
 from schemas.shapes.prompt import CONTEXT_BEGIN, CONTEXT_END
 
 SETTING = "NOVABATCH_ANALYSES_DIR"
-LONGEST_PROMPT = 100_000
+LONGEST_PROMPT = 30_000
 """Bytes, without the context of a file. The longest built-in prompt has 7,000."""
 
 

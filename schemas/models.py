@@ -23,8 +23,6 @@ MAX_RECORDS = 50_000
 MIN_RECORDS = 100
 MAX_JOB_BYTES = 5_000_000_000
 MAX_FILE_BYTES = 1_000_000_000
-MAX_INPUT_BYTES = 1_000_000_000
-SMALLEST_INPUT = 10_000_000
 SLOTS = 20
 ANY_RATIO: Bounds = (0.0, 1.0)
 ABOVE_ZERO: Bounds = (0.00001, 1.0)
@@ -49,9 +47,9 @@ class Price:
 class Model:
     """One model: the id jobs are created with, its limits and its prices (oldest first).
 
-    Records are per job, bytes are per job (all that lies under the input folder), per media file and per
-    input file (the manifest), `slots` are open jobs per account, Region and base model. `temperature` and
-    `top_p` are the least and the greatest value the model takes.
+    Records are per job, bytes are per job (all that lies under the input folder) and per media file,
+    `slots` are open jobs per account, Region and base model. `temperature` and `top_p` are the least and
+    the greatest value the model takes.
     """
 
     id: str
@@ -62,7 +60,6 @@ class Model:
     min_records: int = MIN_RECORDS
     max_job_bytes: int = MAX_JOB_BYTES
     max_file_bytes: int = MAX_FILE_BYTES
-    max_input_bytes: int = MAX_INPUT_BYTES
     temperature: Bounds = ANY_RATIO
     top_p: Bounds = ANY_RATIO
     slots: int = SLOTS
@@ -218,7 +215,6 @@ class _Entry(_Strict):
     min_records: _Count | None = None
     max_job_bytes: _Count | None = None
     max_file_bytes: _Count | None = None
-    max_input_bytes: Annotated[int, Field(ge=SMALLEST_INPUT, strict=True)] | None = None
     max_output_tokens: _Count | None = None
     temperature: _Bounds | None = None
     top_p: _Bounds | None = None

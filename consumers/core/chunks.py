@@ -13,12 +13,10 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 LOOKAHEAD_CHUNKS = 8
-MAX_MANIFEST_BYTES = 500_000_000
-"""Half of what AWS allows one input file, so that 4.5 GB of media and their manifest stay below 5 GB."""
 
 
 class Sized(Protocol):
-    """Anything with a place in the batch, a size in bytes and a number of records with their own size."""
+    """Anything with a place in the batch, a size in bytes and a number of records."""
 
     @property
     def position(self) -> int:
@@ -32,10 +30,6 @@ class Sized(Protocol):
     def records(self) -> int:
         """How many lines it adds to the manifest, from 0."""
 
-    @property
-    def manifest_bytes(self) -> int:
-        """How long these lines are at most, from 0."""
-
 
 class Piece(NamedTuple):
     """One file as the splitting sees it."""
@@ -43,7 +37,6 @@ class Piece(NamedTuple):
     position: int
     bytes: int
     records: int
-    manifest_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +47,9 @@ class Limits:
     max_bytes: int
     min_records: int
     max_records: int
-    max_manifest_bytes: int = MAX_MANIFEST_BYTES
 
     def __post_init__(self) -> None:
-        if min(self.max_files, self.max_bytes, self.max_records, self.max_manifest_bytes) < 1:
+        if self.max_files < 1 or self.max_bytes < 1 or self.max_records < 1:
             raise ValueError(f"limits that fit no file: {self}")
         if not 0 <= self.min_records <= self.max_records:
             raise ValueError(f"the least number of records is not between 0 and the greatest: {self}")
@@ -125,13 +117,6 @@ class _Row:
         self._pieces = pieces
         self._bytes = _sums(pieces, "bytes", limits.max_bytes)
         self.records = _sums(pieces, "records", limits.max_records)
-        manifest_bytes = _sums(pieces, "manifest_bytes", limits.max_manifest_bytes)
-        bounds = (
-            (self._bytes, limits.max_bytes),
-            (self.records, limits.max_records),
-            (manifest_bytes, limits.max_manifest_bytes),
-        )
-        self._bounds = [(sums, most) for sums, most in bounds if sums[-1] > most]
 
     def full_ends(self) -> list[int]:
         """Fill chunk after chunk as far as the limits allow: the fewest chunks; the last end is the row's."""
@@ -149,9 +134,8 @@ class _Row:
     def earliest_start(self, end: int, low: int) -> int:
         """Find where the longest chunk that ends there begins, not before `low`."""
         low = max(low, end - self.limits.max_files)
-        for sums, most in self._bounds:
-            low = bisect_left(sums, sums[end] - most, low, end)
-        return low
+        low = bisect_left(self._bytes, self._bytes[end] - self.limits.max_bytes, low, end)
+        return bisect_left(self.records, self.records[end] - self.limits.max_records, low, end)
 
     def cuts(self, ends: Sequence[int]) -> list[Cut]:
         """Describe the chunks with these ends."""
@@ -159,9 +143,8 @@ class _Row:
 
     def _farthest_end(self, start: int) -> int:
         high = min(start + self.limits.max_files, len(self._pieces)) + 1
-        for sums, most in self._bounds:
-            high = bisect_right(sums, sums[start] + most, start, high)
-        return high - 1
+        high = bisect_right(self._bytes, self._bytes[start] + self.limits.max_bytes, start, high)
+        return bisect_right(self.records, self.records[start] + self.limits.max_records, start, high) - 1
 
     def _cut(self, start: int, end: int) -> Cut:
         return Cut(

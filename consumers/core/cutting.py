@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from consumers.core import layout
-from consumers.core.chunks import MAX_MANIFEST_BYTES, Cut, Limits, Piece
+from consumers.core.chunks import Cut, Limits, Piece
 from consumers.core.cost import cost
 from consumers.core.forecast import key_tokens, prompt_tokens
-from consumers.core.manifest import LONGEST_LINE, PADDING_TEXT
+from consumers.core.manifest import LONGEST_LINE, MAX_MANIFEST_BYTES, PADDING_TEXT
 from consumers.core.media import media_of
 from consumers.core.names import Named, safe_names
 from consumers.core.rows import Batch, NewChunk, NewRecord
@@ -26,8 +26,7 @@ PADDING_TOKENS = text_tokens(len(PADDING_TEXT))
 class Item:
     """A file with the records that are still to be bought for it.
 
-    ``tokens`` is what the model reads of the file (media and context) for each of them, ``manifest_bytes``
-    how long their lines are at most; None where that is not known.
+    ``tokens`` is what the model reads of the file (media and context) for each of them.
     """
 
     position: int
@@ -36,12 +35,10 @@ class Item:
     bytes: int
     records: tuple[NewRecord, ...]
     tokens: int = 0
-    manifest_bytes: int | None = None
 
     def piece(self) -> Piece:
         """Return what the splitting needs to know."""
-        records, lines = len(self.records), self.manifest_bytes
-        return Piece(self.position, self.bytes, records, records * LONGEST_LINE if lines is None else lines)
+        return Piece(self.position, self.bytes, len(self.records))
 
 
 class Tokens(NamedTuple):
@@ -52,13 +49,15 @@ class Tokens(NamedTuple):
 
 
 def limits(policy: Policy, model: Model) -> Limits:
-    """Return what a chunk may hold: the settings', within the model's own limits."""
+    """Return what a chunk may hold: the settings', within the model's own limits.
+
+    So many records make no manifest that Bedrock refuses, however long each of their lines is.
+    """
     return Limits(
         max_files=policy.max_files_per_chunk,
         max_bytes=min(policy.max_chunk_bytes, model.max_job_bytes),
         min_records=model.min_records,
-        max_records=model.max_records,
-        max_manifest_bytes=min(model.max_input_bytes, MAX_MANIFEST_BYTES),
+        max_records=max(model.min_records, min(model.max_records, MAX_MANIFEST_BYTES // LONGEST_LINE)),
     )
 
 

@@ -4,25 +4,20 @@ One JSON object a line with Nova's own body (AWS: Nova, complete request schema)
 taken for a line's end, so it may be split at `\\n` or by any reader that knows more line ends.
 """
 
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
-from consumers.core.context import context_of
 from consumers.core.layout import padding_id
 from consumers.core.media import Media
 from schemas.inference import Inference
-from schemas.options import Options
-from schemas.shapes.analysis import Analysis
-from schemas.shapes.prompt import context_json
 
 SCHEMA_VERSION = "messages-v1"
 PADDING_TEXT = "Answer with one word: yes."
-FRAME_BYTES = 900
-"""The most a line has beside its prompt: the longest record id, the longest URI, and what stands around."""
-LONGEST_LINE = 200_000
-"""The most bytes any line may have, whatever its analysis and its context."""
+MAX_MANIFEST_BYTES = 500_000_000
+"""Half of what AWS allows one input file, so that 4.5 GB of media and their manifest stay below 5 GB."""
+LONGEST_LINE = 112_000
+"""The most bytes a record may take: the longest prompt and context, and what stands around them."""
 _LINE_ENDS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 
 
@@ -50,19 +45,6 @@ def record_line(record_id: str, uri: str, media: Media, prompt: str, inference: 
 def padding_line(number: int) -> bytes:
     """Write a line that only fills a chunk up to Bedrock's minimum: text, one token of answer."""
     return _head(padding_id(number)) + _rest(PADDING_TEXT, Inference(max_tokens=1))
-
-
-def lines_bytes(
-    analyses: Iterable[Analysis], options: Options, s3_key: str, said: Mapping[str, object]
-) -> int:
-    """Return how long the lines of a file are at most, one for each analysis; `said` is its context."""
-    context = len(_json(context_json(context_of(s3_key, said))))
-    return sum(FRAME_BYTES + _prompt_bytes(analysis, options) + context for analysis in analyses)
-
-
-@lru_cache(maxsize=256)
-def _prompt_bytes(analysis: Analysis, options: Options) -> int:
-    return len(_json(analysis.prompt(options, {})))
 
 
 def _head(record_id: str) -> bytes:

@@ -1,7 +1,6 @@
 """From a planned file to the records it needs."""
 
 from consumers.core.cutting import Item
-from consumers.core.manifest import lines_bytes
 from consumers.core.rows import Batch, NewFile, NewRecord
 from schemas.analyses import Registry
 from schemas.models import Model
@@ -14,9 +13,7 @@ def item(batch: Batch, file: NewFile, model: Model, analyses: Registry) -> Item 
     records = tuple(NewRecord(file.position, name, 1, most) for name, most in tokens.items())
     if not records:
         return None
-    known = filter(None, (analyses.find(name, file.kind) for name in needed))
-    lines = lines_bytes(known, batch.terms.options, file.s3_key, file.context)
-    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, file.tokens, lines)
+    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, file.tokens)
 
 
 def first_max_tokens(batch: Batch, name: str, kind: str, model: Model, analyses: Registry) -> int:

@@ -108,7 +108,7 @@ def test_several_files_may_each_declare_several_types(folder: Path) -> None:
             ["own: RuleFailed", "'x'"],
         ),
         (WHOLE + declared(more=", wishes=(lambda options: options.depth,)"), 7, ["AttributeError", "depth"]),
-        (WHOLE + declared().replace("Look.", "x" * 100_000), 7, ["own: its prompt has", "limit of 100000"]),
+        (WHOLE + declared().replace("Look.", "x" * 30_000), 7, ["own: its prompt has", "limit of 30000"]),
         (WHOLE + declared().replace("Look.", "</file_context>"), 7, ["holds <file_context> itself"]),
         (
             f"{IMPORTS}from datetime import date\n{SHAPE}".replace("text: str", "day: date") + declared(),
