@@ -34,14 +34,13 @@ def stage_chunk(chunk: Chunk, held: Held, model: Model, world: World) -> tuple[F
 
 def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
     chunk, world = staging.chunk, staging.world
-    planned = world.store.chunk_files(chunk.chunk_id)
-    moved = _fill(planned, staging)
-    staging.lookout.look()
     verdicts = Verdicts()
-    files = check_folder(_accept(moved.verdicts, staging), staging, verdicts)
-    _accept(verdicts, staging)
-    refused = len(moved.verdicts.refusals) + len(verdicts.refusals)
-    facts = _copied(moved, len(planned), refused, staging)
+    moved = _fill(world.store.chunk_files(chunk.chunk_id), staging, verdicts)
+    staging.lookout.look()
+    files = check_folder(moved.files, staging, verdicts)
+    if verdicts.refusals:
+        world.store.refuse_files(staging.held, verdicts.refusals)
+    facts = _told(moved, len(verdicts.refusals), staging)
     if not files:
         return facts
     if is_too_large(files, model, world):
@@ -54,46 +53,39 @@ def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
 
 @dataclass
 class _Moved:
-    """The files that were brought into the folder, and what was found out about others."""
+    """What lies in the folder now, as it is known by now: found there, or brought."""
 
-    verdicts: Verdicts = field(default_factory=Verdicts)
+    present: list[ChunkFile]
     copied: list[ChunkFile] = field(default_factory=list)
     uploaded: list[ChunkFile] = field(default_factory=list)
 
+    @property
+    def files(self) -> list[ChunkFile]:
+        """Return all of them, in order."""
+        return sorted([*self.present, *self.copied, *self.uploaded], key=lambda file: file.position)
 
-def _fill(planned: Sequence[ChunkFile], staging: Staging) -> _Moved:
+
+def _fill(planned: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) -> _Moved:
     """Bring what the folder lacks. A file changes but once, so there are at most a few rounds."""
     there = listing(staging.chunk, staging.world)
+    moved = _Moved([file for file in planned if there.get(staging.key(file)) == file.size_bytes])
     waiting = [file for file in planned if there.get(staging.key(file)) != file.size_bytes]
-    some_were_there = len(waiting) < len(planned)
-    moved = _Moved()
     while waiting:
-        copied = copy_files(waiting, staging, moved.verdicts)
-        uploaded = upload_files(copied.gone, staging, moved.verdicts)
+        copied = copy_files(waiting, staging, verdicts)
+        uploaded = upload_files(copied.gone, staging, verdicts)
         moved.copied += copied.there
         moved.uploaded += uploaded.there
         waiting = [*copied.changed, *uploaded.changed]
-    moved.verdicts.close(others_came=some_were_there or bool(moved.copied or moved.uploaded))
+    verdicts.close(others_came=bool(moved.files))
     return moved
 
 
-def _accept(verdicts: Verdicts, staging: Staging) -> Sequence[ChunkFile]:
-    """Store what was refused; returns the files that are left."""
-    store = staging.world.store
-    if verdicts.refusals:
-        store.refuse_files(staging.held, verdicts.refusals)
-    return store.chunk_files(staging.chunk.chunk_id)
-
-
-def _copied(moved: _Moved, planned: int, refused: int, staging: Staging) -> tuple[Fact, ...]:
-    brought = len(moved.copied) + len(moved.uploaded)
+def _told(moved: _Moved, refused: int, staging: Staging) -> tuple[Fact, ...]:
     counts = {
         "copied": (len(moved.copied), sum(file.size_bytes for file in moved.copied)),
         "uploaded": (len(moved.uploaded), sum(file.size_bytes for file in moved.uploaded)),
         "refused": (refused, 0),
-        "present": (planned - brought - refused, 0),
+        "present": (len(moved.present), 0),
     }
     chunk_id = staging.chunk.chunk_id
-    return tuple(
-        FilesCopied(chunk_id, what, count, size) for what, (count, size) in counts.items() if count > 0
-    )
+    return tuple(FilesCopied(chunk_id, what, count, size) for what, (count, size) in counts.items() if count)

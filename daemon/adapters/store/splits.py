@@ -1,10 +1,9 @@
 """What staging finds out about sources: other sizes than planned, and chunks made too large by them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Held, Measured, NewChunk
@@ -17,6 +16,18 @@ from daemon.adapters.store.records import batch_of, count_again
 from daemon.adapters.store.reuse import source
 from daemon.adapters.store.slots import lock_model, model_of
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records, state_in
+
+Place = tuple[str, str]
+_STORE = (
+    update(files)
+    .where(files.c.batch_id == bindparam("batch"), files.c.position == bindparam("at"))
+    .values(size_bytes=bindparam("size"), etag=bindparam("tag"), source=bindparam("content"))
+)
+_FLAG = (
+    update(chunk_files)
+    .where(chunk_files.c.chunk_id == bindparam("chunk"), chunk_files.c.position == bindparam("at"))
+    .values(measured_again=True)
+)
 
 
 class Splits:
@@ -34,9 +45,15 @@ class Splits:
         with self.database.write() as connection:
             guard(connection, held)
             batch_id = batch_of(connection, held.id)
-            for each in measured:
-                if connection.execute(_flag(held.id, each)).rowcount:
-                    _store(connection, batch_id, each)
+            first = _first_time(connection, batch_id, held.id)
+            new = [
+                _row(batch_id, held.id, each, first[each.position])
+                for each in measured
+                if each.position in first
+            ]
+            if new:
+                connection.execute(_STORE, new)
+                connection.execute(_FLAG, new)
 
     def split(self, held: Held, new: Sequence[NewChunk], reason: str, now: datetime) -> bool:
         """End a chunk that turned out too large as CANCELLED and put its records into new chunks.
@@ -85,14 +102,14 @@ def _count_change(connection: Connection, batch_id: str) -> None:
     connection.execute(row.values(changes=batches.c.changes + 1))
 
 
-def _flag(chunk_id: str, each: Measured) -> Any:
-    here = and_(chunk_files.c.chunk_id == chunk_id, chunk_files.c.position == each.position)
-    return update(chunk_files).where(here, ~chunk_files.c.measured_again).values(measured_again=True)
+def _first_time(connection: Connection, batch_id: str, chunk_id: str) -> Mapping[int, Place]:
+    """Return bucket and key of the chunk's files that were not measured again yet, by position."""
+    same = and_(files.c.batch_id == batch_id, files.c.position == chunk_files.c.position)
+    asked = select(files.c.position, files.c.bucket, files.c.s3_key).join(chunk_files, same)
+    asked = asked.where(chunk_files.c.chunk_id == chunk_id, ~chunk_files.c.measured_again)
+    return {row.position: (row.bucket, row.s3_key) for row in connection.execute(asked)}
 
 
-def _store(connection: Connection, batch_id: str, each: Measured) -> None:
-    here = and_(files.c.batch_id == batch_id, files.c.position == each.position)
-    at = connection.execute(select(files.c.bucket, files.c.s3_key).where(here)).one()
-    content = source(at.bucket, at.s3_key, each.etag)
-    values = {"size_bytes": each.size_bytes, "etag": each.etag, "source": content}
-    connection.execute(update(files).where(here).values(values))
+def _row(batch_id: str, chunk_id: str, each: Measured, place: Place) -> dict[str, object]:
+    content = {"size": each.size_bytes, "tag": each.etag, "content": source(*place, each.etag)}
+    return {"batch": batch_id, "chunk": chunk_id, "at": each.position, **content}
