@@ -31,6 +31,29 @@ _SAVE = (
     )
 )
 
+_here = and_(chunk_files.c.chunk_id == bindparam("chunk"), chunk_files.c.position == bindparam("at"))
+_mine = and_(
+    records.c.batch_id == bindparam("batch"),
+    records.c.position == bindparam("at"),
+    records.c.chunk_id == bindparam("chunk"),
+)
+_planned = and_(files.c.batch_id == bindparam("batch"), files.c.position == bindparam("at"))
+_MARK = update(chunk_files).where(_here).values(refused=True)
+_DROP = records.delete().where(_mine)
+_REFUSE = update(files).where(_planned).values(code=bindparam("why"), reason=bindparam("words"))
+_CLOSE = (
+    update(records)
+    .where(_mine)
+    .values(
+        outcome=Outcome.MISSING,
+        error_code="CHUNK_NOT_PREPARED",
+        error_message=bindparam("words"),
+        created_at=select(chunks.c.preparing_at)
+        .where(chunks.c.chunk_id == bindparam("chunk"))
+        .scalar_subquery(),
+    )
+)
+
 
 class Records:
     """The record rows."""
@@ -80,9 +103,22 @@ class Records:
         with self.database.write() as connection:
             guard(connection, held)
             batch = batch_of(connection, held.id)
-            known = _sent_before(connection, batch, held.id, [each.position for each in refusals])
-            for each in refusals:
-                _refuse(connection, batch, held.id, each, was_sent=each.position in known)
+            sent = _sent_before(connection, batch, held.id)
+            rows = [
+                {
+                    "batch": batch,
+                    "chunk": held.id,
+                    "at": each.position,
+                    "why": each.code,
+                    "words": each.reason,
+                }
+                for each in refusals
+            ]
+            again = [{**row, "words": f"{row['why']}: {row['words']}"} for row in rows if row["at"] in sent]
+            never = [row for row in rows if row["at"] not in sent]
+            for statement, some in ((_MARK, rows), (_CLOSE, again), (_DROP, never), (_REFUSE, never)):
+                if some:
+                    connection.execute(statement, some)
             count_again(connection, held.id)
 
     def outcomes(self, chunk_id: str) -> Mapping[tuple[str, str], int]:
@@ -132,29 +168,12 @@ def _keys(
     return keys
 
 
-def _sent_before(connection: Connection, batch: str, chunk_id: str, positions: Sequence[int]) -> set[int]:
+def _sent_before(connection: Connection, batch: str, chunk_id: str) -> set[int]:
+    """Return the files of a chunk that have records elsewhere: sent in another, or reused."""
     others = or_(records.c.chunk_id != chunk_id, records.c.chunk_id.is_(None))
-    asked = select(records.c.position).where(
-        records.c.batch_id == batch, records.c.position.in_(positions), others
-    )
+    asked = select(records.c.position).join(chunk_files, chunk_files.c.position == records.c.position)
+    asked = asked.where(chunk_files.c.chunk_id == chunk_id, records.c.batch_id == batch, others)
     return set(connection.execute(asked).scalars())
-
-
-def _refuse(connection: Connection, batch: str, chunk_id: str, refusal: Refusal, *, was_sent: bool) -> None:
-    here = and_(chunk_files.c.chunk_id == chunk_id, chunk_files.c.position == refusal.position)
-    connection.execute(update(chunk_files).where(here).values(refused=True))
-    mine = and_(
-        records.c.batch_id == batch, records.c.position == refusal.position, records.c.chunk_id == chunk_id
-    )
-    if not was_sent:
-        connection.execute(records.delete().where(mine))
-        refused = update(files).where(files.c.batch_id == batch, files.c.position == refusal.position)
-        connection.execute(refused.values(code=refusal.code, reason=refusal.reason))
-        return
-    why = f"{refusal.code}: {refusal.reason}"
-    values = {"outcome": Outcome.MISSING, "error_code": "CHUNK_NOT_PREPARED", "error_message": why}
-    when = select(chunks.c.preparing_at).where(chunks.c.chunk_id == chunk_id).scalar_subquery()
-    connection.execute(update(records).where(mine).values(**values, created_at=when))
 
 
 def count_again(connection: Connection, chunk_id: str) -> None:
