@@ -46,6 +46,31 @@ def test_a_batch_is_counted_and_priced(store: SqlStore) -> None:
     assert overview == [{name: value for name, value in document.items() if name != "chunks"}]
 
 
+def test_estimates_and_what_is_committed_are_summed_exactly(store: SqlStore) -> None:
+    costs = [Decimal("0.1"), Decimal("0.200000000001"), Decimal("0.3")]
+    first, second, third = plant(store, chunks=3, costs=costs, budget=Decimal("25.5"))
+    submit(store, first)
+    end(store, second, 2, day=0)
+    views = views_of(store)
+    document = views.status(BATCH)
+    assert document is not None
+    assert (document["budget_usd"], document["estimate_usd"]) == ("25.5", "0.600000000001")
+    assert document["committed_usd"] == "0.595"
+    assert (views.committed_on(NOW.date()), views.committed_on(after(days=1).date())) == (Decimal("0.595"), 0)
+    store.stop_buying(BATCH, "why", NOW)
+    stopped = views.status(BATCH)
+    assert stopped is not None
+    assert (stopped["estimate_usd"], stopped["stopped"]) == ("0.300000000001", "why")
+    assert stopped["chunks"][2]["chunk_id"] == third
+
+
+def test_one_unknown_price_makes_an_estimate_unknown(store: SqlStore) -> None:
+    plant(store, chunks=2, costs=[Decimal("0.1")])
+    document = views_of(store).status(BATCH)
+    assert document is not None
+    assert document["estimate_usd"] is None
+
+
 def test_a_batch_is_found_by_either_name(store: SqlStore) -> None:
     plant(store)
     views = views_of(store)
