@@ -1,9 +1,12 @@
 """Bedrock's batch jobs in memory, with the server's rules that callers meet."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
 from consumers.core.faults import Missing, NameTaken, QuotaExceeded, Rejected
 from consumers.core.jobs import JobReport, JobRequest
@@ -24,7 +27,11 @@ def ticking(start: datetime = datetime(2026, 1, 5, 10, tzinfo=UTC)) -> Callable[
 
 
 class FakeJobs:
-    """The port ``Jobs``; jobs end when the test says so."""
+    """The port ``Jobs``; jobs end when the test says so.
+
+    ``foreign`` jobs of somebody else in the account take quota. With ``forgets_tokens`` only the name of a
+    job tells that it exists.
+    """
 
     def __init__(
         self,
@@ -35,11 +42,16 @@ class FakeJobs:
     ) -> None:
         self.prefix = name_prefix
         self.slots = slots
+        self.foreign = 0
+        self.forgets_tokens = False
         self.requests: dict[str, JobRequest] = {}
         self.reports: dict[str, JobReport] = {}
         self.calls = Calls("jobs", on_call)
         self.fail_next = self.calls.fail_next
         self._now = now or ticking()
+        self._by_token: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
+        self._open: Counter[str] = Counter()
 
     # ── what tests do behind the port's back ──
 
@@ -50,7 +62,7 @@ class FakeJobs:
 
     def arn(self, name: str) -> str:
         """Return the ARN of the job of a name."""
-        return next(arn for arn, request in self.requests.items() if request.name == name)
+        return self._by_name[name]
 
     def finish(
         self,
@@ -60,20 +72,12 @@ class FakeJobs:
         counts: JobCounts | None = None,
     ) -> JobReport:
         """End a job."""
-        ended = replace(
-            self._find(arn),
-            status=status,
-            message=message,
-            counts=counts or JobCounts(),
-            ended_at=self._now(),
-        )
-        self.reports[arn] = ended
-        return ended
+        told = {"message": message, "counts": counts or JobCounts(), "ended_at": self._now()}
+        return self._change(arn, status=status, **told)
 
     def move(self, arn: str, status: JobStatus) -> JobReport:
         """Bring an open job into another status."""
-        self.reports[arn] = replace(self._find(arn), status=status)
-        return self.reports[arn]
+        return self._change(arn, status=status)
 
     # ── the port ──
 
@@ -89,13 +93,16 @@ class FakeJobs:
 
     def find(self, name: str, token: str) -> JobReport | None:
         self.calls.begin("find", name)
-        listed = (job for job in reversed(self.reports.values()) if name in job.name)
-        return next((job for job in listed if job.name == name or job.token == token), None)
+        if name in self._by_name:
+            return self.reports[self._by_name[name]]
+        named_like_it = (job for job in reversed(self.reports.values()) if name in job.name)
+        return next((job for job in named_like_it if job.token == token), None)
 
     def since(self, when: datetime) -> Iterator[JobReport]:
         self.calls.begin("since", when.isoformat())
-        for job in list(self.reports.values()):
-            if job.name.startswith(f"{self.prefix}-") and job.submitted_at and job.submitted_at > when:
+        newest_first = takewhile(lambda job: _submitted(job) > when, reversed(self.reports.values()))
+        for job in reversed(list(newest_first)):
+            if job.name.startswith(f"{self.prefix}-"):
                 yield job
 
     def stop(self, arn: str) -> None:
@@ -106,15 +113,17 @@ class FakeJobs:
 
     def _create(self, request: JobRequest) -> str:
         _check(request)
-        for arn, known in self.requests.items():
-            if known.token == request.token:
-                return arn
-        if any(known.name == request.name for known in self.requests.values()):
+        if request.token in self._by_token and not self.forgets_tokens:
+            return self._by_token[request.token]
+        if request.name in self._by_name:
             raise NameTaken("The provided job name is currently in use", "ConflictException")
-        if self._open(request.model) >= self.slots:
+        model = _base(request.model)
+        if self._open[model] + self.foreign >= self.slots:
             raise QuotaExceeded("too many jobs are submitted or in progress", "ServiceQuotaExceededException")
         arn = f"arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/job{len(self.requests):09}"
         self.requests[arn] = request
+        self._by_token[request.token] = self._by_name[request.name] = arn
+        self._open[model] += 1
         self.reports[arn] = JobReport(
             arn=arn,
             name=request.name,
@@ -128,10 +137,12 @@ class FakeJobs:
         )
         return arn
 
-    def _open(self, model: str) -> int:
-        """Count the jobs not ended of a base model, whichever profile they were asked through."""
-        same = (arn for arn, request in self.requests.items() if _base(request.model) == _base(model))
-        return sum(self.reports[arn].status not in JOB_ENDS for arn in same)
+    def _change(self, arn: str, **values: Any) -> JobReport:
+        before = self._find(arn)
+        after = replace(before, **values)
+        self._open[_base(self.requests[arn].model)] -= _is_open(before) - _is_open(after)
+        self.reports[arn] = after
+        return after
 
     def _find(self, arn: str) -> JobReport:
         if arn not in self.reports:
@@ -140,7 +151,17 @@ class FakeJobs:
 
 
 def _base(model: str) -> str:
+    """Return what the quota counts, whichever profile a job was asked through."""
     return model.rpartition(".")[2]
+
+
+def _is_open(job: JobReport) -> bool:
+    return job.status not in JOB_ENDS
+
+
+def _submitted(job: JobReport) -> datetime:
+    assert job.submitted_at is not None
+    return job.submitted_at
 
 
 def _check(request: JobRequest) -> None:
