@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from math import ceil, isfinite
 
+from consumers.core.context import context_of
 from consumers.core.tokens import media_tokens, text_tokens
 from schemas.options import Options
 from schemas.shapes.analysis import Analysis
@@ -16,8 +17,6 @@ from schemas.shapes.prompt import context_json
 
 JOB_DURATION = timedelta(minutes=20)
 """A job of 150 videos: 15 to 20 minutes were seen, now and then hours."""
-NAMES = ("file_name", "s3_key")
-"""What every record's context says of its file beside what the sender says."""
 
 
 def file_tokens(kind: str, context: Mapping[str, object], size_bytes: int | None) -> tuple[int, bool]:
@@ -37,8 +36,7 @@ def is_assumed(kind: str, context: Mapping[str, object]) -> bool:
 
 def key_tokens(s3_key: str) -> int:
     """Return what the model reads of a file's own name and key, for each record."""
-    names = dict(zip(NAMES, (s3_key.rpartition("/")[2], s3_key), strict=True))
-    return text_tokens(len(context_json(names)))
+    return text_tokens(len(context_json(context_of(s3_key, {}))))
 
 
 @lru_cache(maxsize=256)
