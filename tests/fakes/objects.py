@@ -2,7 +2,8 @@
 
 import gzip
 import hashlib
-from collections import defaultdict
+from bisect import bisect_left, insort
+from collections import UserDict, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,30 @@ class Stored:
         return ObjectInfo(key, bytes, self.etag, self.storage_class)
 
 
+class Bucket(UserDict[str, Stored]):
+    """The objects of a bucket by key; ``order`` has the keys as S3 lists them."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        super().__init__()
+
+    def __setitem__(self, key: str, stored: Stored) -> None:
+        if key not in self:
+            insort(self.order, key)
+        super().__setitem__(key, stored)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        del self.order[bisect_left(self.order, key)]
+
+    def below(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix, in order."""
+        first = last = bisect_left(self.order, prefix)
+        while last < len(self.order) and self.order[last].startswith(prefix):
+            last += 1
+        return self.order[first:last]
+
+
 class FakeObjects:
     """The port ``Objects``.
 
@@ -47,7 +72,7 @@ class FakeObjects:
         self, bucket: str = "media", on_call: OnCall = ignore, local: FakeLocalMedia | None = None
     ) -> None:
         self.bucket = bucket
-        self.buckets: dict[str, dict[str, Stored]] = defaultdict(dict)
+        self.buckets: dict[str, Bucket] = defaultdict(Bucket)
         self.calls = Calls("objects", on_call)
         self.fail_next = self.calls.fail_next
         self.local = local or FakeLocalMedia()
@@ -83,8 +108,7 @@ class FakeObjects:
 
     def keys(self, prefix: str = "", bucket: str | None = None) -> list[str]:
         """Return the keys under a prefix, in order."""
-        found = self.buckets[bucket or self.bucket]
-        return sorted((key for key in found if key.startswith(prefix)), key=str.encode)
+        return self.buckets[bucket or self.bucket].below(prefix)
 
     # ── the port ──
 
