@@ -17,6 +17,7 @@ from schemas.shapes.prompt import context_json
 
 JOB_DURATION = timedelta(minutes=20)
 """A job of 150 videos: 15 to 20 minutes were seen, now and then hours."""
+_FRAME = len(context_json(context_of("", {})))
 
 
 def file_tokens(kind: str, context: Mapping[str, object], size_bytes: int | None) -> tuple[int, bool]:
@@ -35,8 +36,8 @@ def is_assumed(kind: str, context: Mapping[str, object]) -> bool:
 
 
 def key_tokens(s3_key: str) -> int:
-    """Return what the model reads of a file's own name and key, for each record."""
-    return text_tokens(len(context_json(context_of(s3_key, {}))))
+    """Return what the model reads of a file's own name and key, for each record; escapes are not counted."""
+    return text_tokens(_FRAME + len(s3_key.rpartition("/")[2]) + len(s3_key))
 
 
 @lru_cache(maxsize=256)
