@@ -8,7 +8,7 @@ from typing import Any
 from consumers.core import layout
 from consumers.core.faults import Rejected
 from consumers.core.objects import ObjectInfo, Objects
-from consumers.submit.listed_lines import read_line
+from consumers.submit.listed_lines import AnyFile, ListedFile, read_line
 from schemas.messages import File, FilesFrom, SubmitBatch
 
 PAGE = 1000
@@ -25,7 +25,7 @@ class Found:
     it. ``problem`` says why a line of a list is no file; ``file`` then names the line and nothing else.
     """
 
-    file: File
+    file: AnyFile
     info: ObjectInfo | None = None
     read_from_key: bool = False
     problem: str = ""
@@ -115,9 +115,9 @@ def _etag(bucket: str, key: str, objects: Objects) -> str:
 
 def _of_line(content: bytes, number: int) -> Found:
     read = read_line(content)
-    if isinstance(read, File):
+    if not isinstance(read, str):
         return Found(read)
-    nameless = File.model_construct(file_id=f"line-{number}", s3_key="")
+    nameless = ListedFile(file_id=f"line-{number}", s3_key="")
     return Found(nameless, problem=f"line {number} is no file object: {read}")
 
 
@@ -131,5 +131,5 @@ def _of_prefix(
 
 
 def _of_listing(info: ObjectInfo) -> Found:
-    file = File(file_id=layout.file_id_of(info.key), s3_key=info.key)
+    file = ListedFile(file_id=layout.file_id_of(info.key), s3_key=info.key)
     return Found(file, info, read_from_key=True)
