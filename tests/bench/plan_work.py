@@ -22,7 +22,7 @@ from consumers.core.world import World
 from consumers.submit.listed_lines import read_line
 from consumers.submit.requesting import write_manifest
 from schemas.analyses import REGISTRY
-from schemas.messages import File, Terms
+from schemas.messages import Terms
 from schemas.models import load_models
 from tests.bench.child import peak_mb
 from tests.bench.planning import POLICY, SIZE, ManyObjects
@@ -112,7 +112,7 @@ def our_split(count: int) -> Work:
 def _pieces(source: Iterator[bytes]) -> Iterator[Piece]:
     for position, line in enumerate(source):
         file = read_line(line)
-        assert isinstance(file, File)
+        assert not isinstance(file, str)
         yield Piece(position, file.size_bytes or 0, 1, 1000)
 
 
