@@ -142,6 +142,22 @@ def test_a_cancel_in_the_middle_of_a_split_leaves_nothing_to_buy(sim: Simulation
     assert not sim.jobs.created
 
 
+def test_where_a_canary_is_split_the_next_chunk_in_line_takes_its_place(sim: Simulation) -> None:
+    sim.small_chunks(3)
+    sim.policy = replace(sim.policy, max_chunk_bytes=20, canary_chunks=1)
+    files = sim.media(9)
+    for file in files[3:]:
+        sim.objects.put(file["s3_key"], "m")
+    sim.submit(**never_measured(files))
+    assert [state for _, state in sim.store.chunk_ids(BATCH)] == [
+        ChunkState.CANCELLED,
+        ChunkState.SUBMITTED,
+        *[ChunkState.PLANNED] * 3,
+    ]
+    sim.finish_all()
+    assert len(succeeded(sim)) == 9
+
+
 def what_came_of_it(sim: Simulation) -> object:
     return (
         sim.batch(BATCH).state,

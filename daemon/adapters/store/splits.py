@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, select, update
 
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Held, Measured, NewChunk
@@ -76,7 +76,7 @@ class Splits:
             connection.execute(records.delete().where(moved))
             add_chunks(connection, batch_id, new)
             count_again(connection, held.id)
-            _count_change(connection, batch_id)
+            _count_change(connection, batch_id, held.id)
             choose_current(connection, held.id)
             return True
 
@@ -96,10 +96,12 @@ def _may_add(connection: Connection, batch_id: str, index: int) -> bool:
     return _next_index(connection, batch_id) == index
 
 
-def _count_change(connection: Connection, batch_id: str) -> None:
-    """Let a settler that is at work notice."""
+def _count_change(connection: Connection, batch_id: str, chunk_id: str) -> None:
+    """Let a settler that is at work notice; where a canary is split, the next chunk takes its place."""
+    number = select(chunks.c.number).where(chunks.c.chunk_id == chunk_id).scalar_subquery()
+    canary = case((number < batches.c.canary, batches.c.canary + 1), else_=batches.c.canary)
     row = update(batches).where(batches.c.batch_id == batch_id)
-    connection.execute(row.values(changes=batches.c.changes + 1))
+    connection.execute(row.values(changes=batches.c.changes + 1, canary=canary))
 
 
 def _first_time(connection: Connection, batch_id: str, chunk_id: str) -> Mapping[int, Place]:
