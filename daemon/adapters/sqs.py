@@ -1,34 +1,29 @@
 """The port to a queue, spoken through boto3's SQS client."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from consumers.core import faults
-from daemon.adapters.aws import code_of, fault_of, make_session
-from daemon.mailbox import BATCH, Depth, Received, Refusal
+from consumers.core.faults import Rejected
+from daemon.adapters.aws import make_session
+from daemon.adapters.burying import Burial
+from daemon.adapters.combining import Combined
+from daemon.adapters.sqs_entries import allowed_json, failed, fitting, sqs_faults
+from daemon.mailbox import Depth, Received, Refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_BATCH_BYTES = 1_048_576  # AWS: all bodies of a SendMessageBatch together
-MAX_REASON_BYTES = 1024
 CALL_TIMEOUT = 10
-_NOT_ALLOWED = re.compile("[^\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TIMES: Any = ("SentTimestamp", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount")
 _DEPTHS: Any = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-_GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-_THROTTLED = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "KmsThrottled"}
 
 
 def make_client(
@@ -49,43 +44,59 @@ def make_client(
     return make_session(region).client("sqs", config=config)
 
 
-@dataclass(frozen=True, slots=True)
 class SqsOutlet:
-    """A queue to send to."""
+    """A queue to send to. What several threads send at the same moment goes out in the same calls."""
 
-    client: "SQSClient"
-    url: str
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self.client = client
+        self.url = url
+        self._together = Combined(self._send_all)
 
     def send(self, bodies: Sequence[str]) -> Mapping[int, Refusal]:
         """Send bodies in as few calls as they fit in; returns those that did not get through, by position."""
-        safe = [_allowed_json(body) for body in bodies]
+        return self._together(bodies)
+
+    def _send_all(self, groups: Sequence[Sequence[str]]) -> Sequence[Mapping[int, Refusal]]:
+        refused = self._send_in_calls([body for group in groups for body in group])
+        starts = accumulate((len(group) for group in groups), initial=0)
+        return [
+            {n: refused[first + n] for n in range(len(group)) if first + n in refused}
+            for first, group in zip(starts, groups, strict=False)
+        ]
+
+    def _send_in_calls(self, bodies: Sequence[str]) -> Mapping[int, Refusal]:
+        safe = [allowed_json(body) for body in bodies]
         refused: dict[int, Refusal] = {}
-        for positions in _fitting([len(body.encode()) for body in safe]):
+        for positions in fitting([len(body.encode()) for body in safe]):
             refused.update(self._send({position: safe[position] for position in positions}))
         return refused
 
     def _send(self, bodies: Mapping[int, str]) -> Mapping[int, Refusal]:
         entries: Any = [{"Id": str(position), "MessageBody": body} for position, body in bodies.items()]
         try:
-            with _faults("SendMessageBatch", self.url):
+            with sqs_faults("SendMessageBatch", self.url):
                 answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
-        except faults.Rejected as fault:  # an older queue takes less than a new one
+        except Rejected as fault:  # an older queue takes less than a new one
             if len(bodies) == 1:
                 return dict.fromkeys(bodies, Refusal(fault.code, fault.message, final=True))
             return {n: r for one in bodies for n, r in self._send({one: bodies[one]}).items()}
-        return {int(id): refusal for id, refusal in _failed(answer).items()}
+        return {int(id): refusal for id, refusal in failed(answer).items()}
 
 
-@dataclass(frozen=True, slots=True)
 class SqsMailbox(SqsOutlet):
     """A queue to receive from. ``poller`` is the client whose calls may wait as long as a poll does."""
 
-    poller: "SQSClient"
-    dead_url: str | None = None
+    def __init__(
+        self, client: "SQSClient", url: str, poller: "SQSClient", dead_url: str | None = None
+    ) -> None:
+        super().__init__(client, url)
+        self.poller = poller
+        self.dead_url = dead_url
+        self._burial = Burial(client, dead_url) if dead_url else None
 
     def receive(self, count: int, wait: int, visibility: int) -> Sequence[Received]:
         """Wait for up to ``count`` messages and hide them from others for ``visibility`` seconds."""
-        with _faults("ReceiveMessage", self.url):
+        with sqs_faults("ReceiveMessage", self.url):
             answer = self.poller.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=count,
@@ -115,22 +126,9 @@ class SqsMailbox(SqsOutlet):
 
     def dead_letter(self, body: str, code: str, why: str) -> bool:
         """Put a body among the dead letters with the reason, cut if it must be; False if that cannot be."""
-        if self.dead_url is None:
+        if self._burial is None:
             return False
-        for reason in (_printable(why, MAX_REASON_BYTES), "see the log"):
-            attributes: Any = {
-                "error_code": {"DataType": "String", "StringValue": _printable(code, 128)},
-                "error_message": {"DataType": "String", "StringValue": reason},
-            }
-            try:
-                with _faults("SendMessage", self.dead_url):
-                    self.client.send_message(
-                        QueueUrl=self.dead_url, MessageBody=body, MessageAttributes=attributes
-                    )
-            except faults.Rejected:
-                continue
-            return True
-        return False
+        return self._burial.bury(body, code, why)
 
     def depths(self) -> Mapping[str, Depth]:
         """Return how full the queue (``main``) and its dead letters (``dlq``) are."""
@@ -138,7 +136,7 @@ class SqsMailbox(SqsOutlet):
         return {name: self._depth(url) for name, url in urls.items() if url}
 
     def _depth(self, url: str) -> Depth:
-        with _faults("GetQueueAttributes", url):
+        with sqs_faults("GetQueueAttributes", url):
             found: Any = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)["Attributes"]
         visible, in_flight, delayed = (int(found.get(name, 0)) for name in _DEPTHS)
         return Depth(visible, in_flight, delayed)
@@ -149,15 +147,15 @@ class SqsMailbox(SqsOutlet):
         if not receipts:
             return {}
         entries = [{"Id": str(number), "ReceiptHandle": each} for number, each in enumerate(receipts)]
-        with _faults(name, self.url):
+        with sqs_faults(name, self.url):
             answer = call(entries)
-        return {receipts[int(number)]: refusal for number, refusal in _failed(answer).items()}
+        return {receipts[int(number)]: refusal for number, refusal in failed(answer).items()}
 
 
 def open_outlet(client: "SQSClient", name: str) -> SqsOutlet:
     """Find a queue by name or URL; raises Missing if there is none."""
     url = _url_of(client, name)
-    with _faults("GetQueueAttributes", name):
+    with sqs_faults("GetQueueAttributes", name):
         client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return SqsOutlet(client, url)
 
@@ -165,7 +163,7 @@ def open_outlet(client: "SQSClient", name: str) -> SqsOutlet:
 def open_mailbox(client: "SQSClient", poller: "SQSClient", name: str) -> SqsMailbox:
     """Find a queue by name or URL, and its dead letters by its RedrivePolicy."""
     url = _url_of(client, name)
-    with _faults("GetQueueAttributes", name):
+    with sqs_faults("GetQueueAttributes", name):
         found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
     policy = found.get("Attributes", {}).get("RedrivePolicy")
     arn = json.loads(policy).get("deadLetterTargetArn") if policy else None
@@ -175,13 +173,13 @@ def open_mailbox(client: "SQSClient", poller: "SQSClient", name: str) -> SqsMail
 def _url_of(client: "SQSClient", name: str) -> str:
     if "://" in name:
         return name
-    with _faults("GetQueueUrl", name):
+    with sqs_faults("GetQueueUrl", name):
         return client.get_queue_url(QueueName=name)["QueueUrl"]
 
 
 def _url_of_arn(client: "SQSClient", arn: str) -> str:
     account, name = arn.split(":")[4:6]
-    with _faults("GetQueueUrl", arn):
+    with sqs_faults("GetQueueUrl", arn):
         return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
 
 
@@ -196,58 +194,3 @@ def _received(message: Any) -> Received:
         first_received_at=first / 1000,
         receives=max(1, receives),
     )
-
-
-def _failed(answer: Any) -> Mapping[str, Refusal]:
-    """Read the entries of a batch call that failed although the call was answered with 200."""
-    return {
-        entry["Id"]: Refusal(
-            entry.get("Code", ""),
-            entry.get("Message", ""),
-            final=bool(entry.get("SenderFault")) and entry.get("Code") not in _THROTTLED,
-        )
-        for entry in answer.get("Failed", ())
-    }
-
-
-def _fitting(sizes: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut positions into runs of at most ten entries and one MiB."""
-    run: list[int] = []
-    total = 0
-    for position, size in enumerate(sizes):
-        if run and (len(run) == BATCH or total + size > MAX_BATCH_BYTES):
-            yield run
-            run, total = [], 0
-        run.append(position)
-        total += size
-    if run:
-        yield run
-
-
-def _allowed_json(body: str) -> str:
-    r"""Write characters that SQS does not carry as ``\uXXXX``: within JSON they mean the same."""
-    return _NOT_ALLOWED.sub(lambda found: f"\\u{ord(found.group()):04x}", body)
-
-
-def _printable(text: str, most: int) -> str:
-    """Leave out what SQS does not carry and cut to a length in bytes, between characters."""
-    plain = _NOT_ALLOWED.sub("\N{REPLACEMENT CHARACTER}", text)
-    return plain.encode()[:most].decode(errors="ignore") or "unknown"
-
-
-@contextmanager
-def _faults(call: str, subject: str) -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError, UnicodeError) as error:
-        raise _fault(error, call, subject) from error
-
-
-def _fault(error: Exception, call: str, subject: str) -> faults.Fault:
-    code = code_of(error) if isinstance(error, ClientError) else ""
-    fault = fault_of(error, call, subject)
-    if code in _GONE:
-        return faults.Missing(fault.message, code)
-    if code in _THROTTLED:
-        return faults.Throttled(fault.message, code)
-    return fault

@@ -3,16 +3,18 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from consumers.core.faults import Missing, PassingFault, Throttled
-from daemon.adapters import sqs
+from daemon.adapters.burying import Burial, Letter
 from daemon.adapters.eventbridge import EventBus
-from daemon.adapters.sqs import SqsMailbox, open_mailbox, open_outlet
+from daemon.adapters.sqs import SqsMailbox, make_client, open_mailbox, open_outlet
+from daemon.adapters.sqs_entries import fitting
 from daemon.mailbox import Mailbox, Received
 from deploy.local.stack import environment
 from tests.aws import OWN_CONFIGURATION
@@ -46,7 +48,7 @@ def product_clients(url: str, timeout: float = 10) -> tuple[Any, Any]:
         variables.delenv("AWS_PROFILE", raising=False)
         for name, value in {**environment(url), **OWN_CONFIGURATION}.items():
             variables.setenv(name, value)
-        return tuple(sqs.make_client(wait, 10, "us-east-1", timeout) for wait in (0, 20))  # type: ignore[return-value]
+        return tuple(make_client(wait, 10, "us-east-1", timeout) for wait in (0, 20))  # type: ignore[return-value]
 
 
 def real_mailbox(aws: LocalAws, max_receives: int = 10) -> SqsMailbox:
@@ -184,7 +186,7 @@ def test_thirty_messages_take_three_calls(real: Subject, emulator: LocalAws) -> 
 
 def test_large_bodies_are_spread_over_calls_of_one_mebibyte() -> None:
     sizes = [600_000, 600_000, 400_000, *[10] * 12]
-    assert [len(run) for run in sqs._fitting(sizes)] == [1, 10, 4]
+    assert [len(run) for run in fitting(sizes)] == [1, 10, 4]
 
 
 def test_characters_sqs_does_not_carry_are_written_as_json_does(real: Subject) -> None:
@@ -207,6 +209,41 @@ def test_a_body_that_fills_a_message_has_no_room_for_a_reason(emulator: LocalAws
     body = "x" * 1_048_576
     assert mailbox.dead_letter(body[:-100], "code", "w" * 500)
     assert not mailbox.dead_letter(body, "code", "why")
+
+
+def test_letters_buried_at_the_same_moment_share_calls_and_each_keeps_its_reason(real: Subject) -> None:
+    letters = [("body" * n, f"code_{n}", f"because of {n}") for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(lambda letter: real.mailbox.dead_letter(*letter), letters))
+    found = [letter for _ in range(3) for letter in real.dead()]
+    assert sorted(found) == sorted(letters)
+
+
+def test_a_letter_that_does_not_fit_is_buried_without_its_reason_and_holds_up_no_other(
+    stubbed: tuple[SqsMailbox, Stubber],
+) -> None:
+    mailbox, stubber = stubbed
+    burial = Burial(mailbox.client, "https://dead")
+    refused = {"Id": "1", "Code": "InvalidParameterValue", "SenderFault": True}
+    stubber.add_response("send_message_batch", {"Successful": [], "Failed": [refused]})
+    stubber.add_client_error("send_message", "InvalidParameterValue", http_status_code=400)
+    expected = {"QueueUrl": "https://dead", "MessageBody": "b", "MessageAttributes": ANY}
+    stubber.add_response("send_message", {}, expected)
+    assert burial.bury_all([Letter("a", "c", "w"), Letter("b", "c", "w")]) == [True, True]
+    stubber.assert_no_pending_responses()
+
+
+def test_letters_that_got_no_answer_together_are_sent_one_by_one(
+    stubbed: tuple[SqsMailbox, Stubber],
+) -> None:
+    mailbox, stubber = stubbed
+    burial = Burial(mailbox.client, "https://dead")
+    stubber.add_client_error("send_message_batch", "BatchRequestTooLong", http_status_code=400)
+    stubber.add_response("send_message", {})
+    stubber.add_client_error("send_message", "RequestThrottled", http_status_code=400)
+    first, second = burial.bury_all([Letter("a", "c", "w"), Letter("b", "c", "w")])
+    assert first is True
+    assert isinstance(second, Throttled)
 
 
 def test_a_missing_queue_is_named(emulator: LocalAws) -> None:
