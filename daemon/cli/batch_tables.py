@@ -80,7 +80,7 @@ def _held_back(document: Document) -> Iterator[str]:
     """Say what keeps chunks of a batch from being bought, now or for good."""
     if document["canary"] is not None:
         yield f"canary    the others wait until the first {document['canary']} chunks have done well enough"
-    if document["stopped"]:
+    if document["stopped"] and document["stopped"] not in (document["reason"] or ""):
         yield f"stopped   {document['stopped']}"
 
 

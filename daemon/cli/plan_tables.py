@@ -82,14 +82,15 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     if known := outlook.preview.known:
         yield f"          accepted before and {known.state} now: sending it again starts nothing"
     else:
-        yield "          its folders will carry the time at which it is accepted, here that of now"
+        yield "          the folders will carry the time at which it is accepted, here they carry this one"
     yield f"model     {model.id}"
     yield f"files     {outlook.files}, of them refused {outlook.refused}"
     yield f"records   {outlook.records}, and {outlook.padding} of padding; reused {outlook.reused}"
     yield f"tokens    at most {outlook.input_tokens} in, {outlook.output_tokens} out"
     yield f"cost      at most {money(outlook.cost_usd) or unknown} USD at the batch rate"
     yield f"          on demand it would be {money(outlook.on_demand_usd) or unknown} USD"
-    yield f"time      {_time(outlook)}"
+    if outlook.chunks:
+        yield f"time      {_time(outlook)}"
     if day_budget := outlook.day_budget():
         yield f"budget    {day_budget}"
     for assumption in outlook.assumed():
