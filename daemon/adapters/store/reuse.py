@@ -1,14 +1,27 @@
 """Results that were bought before: found by what they are about, and linked into a plan."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Label, Select, and_, bindparam, cast, false, literal, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Label,
+    Select,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+)
 
 from consumers.core.rows import Batch, NewFile
-from daemon.adapters.store.database import Database, insert, pages
+from daemon.adapters.store.database import TEXTS, Database, insert, pages
 from daemon.adapters.tables import batches, files, records
 from schemas.messages import Terms
 from schemas.outcomes import Outcome
@@ -60,7 +73,7 @@ class Reuse:
         asked = _succeeded(batch)
         found: dict[tuple[int, str], str] = {}
         with self.database.read() as connection:
-            for page in pages(sorted({key for key, _, _ in wanted})):
+            for page in pages(_seen_before(connection, {key for key, _, _ in wanted})):
                 for row in connection.execute(asked, {"sources": page}):
                     ref = Ref(row.batch_id, row.position, row.analysis_type, row.attempt)
                     for position in wanted.get((row.source, row.analysis_type, row.prompt_version), ()):
@@ -119,6 +132,21 @@ def _wanted(
             if key is not None and version is not None:
                 wanted[key, name, version].append(file.position)
     return wanted
+
+
+def _seen_before(connection: Connection, sources: Iterable[str]) -> Sequence[str]:
+    """Return those of the contents that some batch has named: of a new archive none."""
+    asked = _SEEN[connection.dialect.name]
+    return sorted(connection.execute(asked, {"texts": list(sources)}).scalars())
+
+
+def _seen(texts: TableValuedAlias) -> Select[Any]:
+    """Look each content up by itself, as cheap without statistics as with them."""
+    named = select(func.min(files.c.position)).where(files.c.source == texts.c.value)
+    return select(texts.c.value).where(named.scalar_subquery().is_not(None))
+
+
+_SEEN = {name: _seen(texts) for name, texts in TEXTS.items()}
 
 
 def _succeeded(batch: Batch) -> Select[Any]:
