@@ -74,6 +74,16 @@ def test_files_that_share_a_folder_are_measured_by_listing_it(sim: Simulation) -
     assert asked.total() <= 1.05 * FILES, asked
 
 
+def test_a_listing_tells_of_what_is_gone_too(sim: Simulation) -> None:
+    files = sim.media(FILES)
+    for file in files[10::3]:
+        del sim.objects.buckets["media"][file["s3_key"]]
+    sim.store.pause("*", "only the plan counts", sim.now)
+    batch_id = sim.submit(files)
+    assert sim.objects.calls.count("heads") == 1
+    assert sim.store.count(batch_id).refused == len(files[10::3])
+
+
 def test_files_far_apart_in_a_full_folder_take_no_more_than_2_05_requests(sim: Simulation) -> None:
     files = sim.media(FILES)
     other = sim.objects.buckets["media"][files[0]["s3_key"]]
