@@ -10,6 +10,7 @@ import pytest
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from consumers.submit.listed_lines import LONGEST_LINE
+from consumers.submit.plan_batch import STEPS_A_MESSAGE
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call
 from tests.stages.simulation import Crash, Simulation
@@ -145,6 +146,19 @@ def test_a_packed_list_goes_on_where_the_process_died(sim: Simulation) -> None:
     assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
     assert list(refusals(sim, batch_id)) == ["line-1003"]
     assert sim.objects.calls.log.count(("lines", "lists/a.jsonl.gz")) == 2
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_list_too_long_for_one_message_goes_on_in_the_next(
+    sim: Simulation, pack: Callable[[bytes], bytes]
+) -> None:
+    first, second = lines_of(sim.media(2))
+    key = "lists/long.jsonl" if pack is bytes else "lists/long.jsonl.gz"
+    content = f"{first}\n{BLANK_PAGE * STEPS_A_MESSAGE}{second}\noops"
+    batch_id = submit_list(sim, pack(content.encode()), key)
+    assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
+    assert list(refusals(sim, batch_id)) == [f"line-{1000 * STEPS_A_MESSAGE + 3}"]
+    assert sim.objects.calls.log.count(("lines", key)) == 2
 
 
 # ── prefixes ───────────────────────────────────────────────────────────────────────────────────
