@@ -11,6 +11,7 @@ NAMES: Mapping[str, str] = {
     "clean": "clean",
     "slots": "slots",
     "plan": "plan",
+    "hostile": "hostile",
     "start": "start",
 }
 """Each bench by its name, with the module that has its ``tables(scale)``."""

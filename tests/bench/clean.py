@@ -16,9 +16,10 @@ from daemon.adapters.tables import chunks
 from deploy.local.processes import wait_until
 from schemas.messages import CleanupChunk
 from tests.bench import child
-from tests.bench.machine import BUCKET, consumers, settings
+from tests.bench.machine import consumers, settings
 from tests.bench.rounds import interleaved
 from tests.bench.stub.client import MILLISECONDS_30, Stub, stub
+from tests.bench.stub.s3 import BUCKET
 from tests.bench.table import Scale, Table, Target
 from tests.contracts.planting import NOW, plant
 from tests.databases import make_sqlite_store

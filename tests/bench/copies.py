@@ -7,8 +7,7 @@ from urllib.parse import urlparse
 from consumers.core.objects import Copy
 from daemon.adapters.aws import make_client
 from daemon.adapters.s3 import S3Objects
-from tests.bench.machine import BUCKET
-from tests.bench.stub.s3 import ETAG, ORIGINALS
+from tests.bench.stub.s3 import BUCKET, ETAG, ORIGINALS
 
 FOLDER = "nova_batch/job_20260105_100000_000000_000/files/"
 IN_FLIGHT = 128

@@ -12,9 +12,9 @@ from daemon.wiring import wire
 from deploy.local import processes, stack
 from tests.bench.child import surrounded
 from tests.bench.stub.client import Stub
+from tests.bench.stub.s3 import BUCKET
 from tests.bench.table import Scale
 
-BUCKET = "media"
 STARTED = '"event":"started"'
 
 

@@ -113,7 +113,7 @@ def _pieces(source: Iterator[bytes]) -> Iterator[Piece]:
     for position, line in enumerate(source):
         file = read_line(line)
         assert not isinstance(file, str)
-        yield Piece(position, file.size_bytes or 0, 1, 1000)
+        yield Piece(position, file.size_bytes or 0, records=1)
 
 
 def _list_of(count: int) -> Path:

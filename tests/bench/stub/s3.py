@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from tests.bench.stub.http import Answer, Request
 
+BUCKET = "media"
 ORIGINALS = "proxy_video/"
 SIZE, ETAG = 1000, "0123456789abcdef0123456789abcdef"
 PAGE = 1000
