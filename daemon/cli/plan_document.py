@@ -1,6 +1,7 @@
 """A plan as one JSON document; a million files of it take little more memory than a few."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
@@ -53,7 +54,7 @@ class PlanDocument:
             "cost_on_demand_usd": money(outlook.on_demand_usd),
             "assumed": list(outlook.assumed()),
         }
-        for piece in (b'{"chunks":[', *self._chunks, b'],"refused":[', *self._refused, b"],"):
+        for piece in chain([b'{"chunks":['], self._chunks, [b'],"refused":['], self._refused, [b"],"]):
             click.echo(piece, nl=False)
         click.echo(msgspec.json.encode(rest)[1:])
 
