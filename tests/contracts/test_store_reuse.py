@@ -140,10 +140,10 @@ def test_a_result_that_is_gone_meanwhile_is_bought(store: SqlStore) -> None:
 
 def test_a_link_is_not_found_again_as_a_result(store: SqlStore) -> None:
     first = bought(store)
-    batch = batch_with(store)
-    linked(store, batch, replace(new_file(0), reused={"combined": f"{first}/0/combined/1"}))
-    found = store.reusable(batch_with(store, "third"), VERSIONS, [new_file(0)])
-    assert found == {(0, "combined"): f"{first}/0/combined/1"}
+    ref = f"{first}/0/combined/1"
+    for request_id in ("again", "b", "c", "d", "e"):
+        linked(store, batch_with(store, request_id), replace(new_file(0), reused={"combined": ref}))
+    assert store.reusable(batch_with(store, "third"), VERSIONS, [new_file(0)]) == {(0, "combined"): ref}
 
 
 def test_thousands_of_files_are_asked_for_at_once(store: SqlStore) -> None:
