@@ -13,8 +13,8 @@ from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JobStatus
 from consumers.core.rows import Held, JobCounts, JudgedRecord, Leased, NewBatch, NewChunk, NewFile, NewRecord
 from daemon.adapters.store import SqlStore
-from daemon.adapters.store.slots import lock_model
-from daemon.adapters.store.slots import prove as mark_proven
+from daemon.adapters.store.model_rows import lock_model
+from daemon.adapters.store.model_rows import prove as mark_proven
 from daemon.adapters.tables import models
 from schemas.messages import Terms
 from schemas.models import base_model

@@ -13,13 +13,10 @@ from consumers.core.gate import (
     Candidate,
     ChunkView,
     ModelView,
-    Purse,
     Room,
     choose,
     in_order,
-    left_after,
     may_claim,
-    may_pay,
     may_stage,
     next_block,
     pause_reason,
@@ -27,6 +24,7 @@ from consumers.core.gate import (
     rest_of,
 )
 from consumers.core.lifecycle import ChunkState
+from consumers.core.purse import Purse, left_after, may_pay
 from consumers.core.rows import Gate
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)

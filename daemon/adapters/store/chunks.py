@@ -11,9 +11,10 @@ from consumers.core.rows import Chunk, ChunkFile, Held, Job, SentRecord
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.model_rows import count_failure, count_success, lock_model, model_of
 from daemon.adapters.store.money import commit_cost
 from daemon.adapters.store.moves import move_batch, move_chunk
-from daemon.adapters.store.slots import count_failure, count_success, free_claim, lock_model, model_of
+from daemon.adapters.store.slots import free_claim
 from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import (
     batches,

@@ -12,8 +12,8 @@ from consumers.core.rows import Chunk, OpenJob
 from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held
+from daemon.adapters.store.model_rows import end_block, lock_model, model_of, prove
 from daemon.adapters.store.moves import move_chunk
-from daemon.adapters.store.slots import end_block, lock_model, model_of, prove
 from daemon.adapters.tables import batches, chunks, job_open, jobs
 
 _STATE_OF = {

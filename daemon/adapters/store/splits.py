@@ -11,10 +11,10 @@ from daemon.adapters.store.adding import add_chunks
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.model_rows import lock_model, model_of
 from daemon.adapters.store.moves import move_chunk
 from daemon.adapters.store.records import batch_of, count_again
 from daemon.adapters.store.reuse import source
-from daemon.adapters.store.slots import lock_model, model_of
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records, state_in
 
 Place = tuple[str, str]

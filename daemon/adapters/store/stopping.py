@@ -11,8 +11,8 @@ from consumers.core.rows import CanaryCount, Held
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard, is_held
+from daemon.adapters.store.model_rows import lock_model
 from daemon.adapters.store.moves import move_chunk
-from daemon.adapters.store.slots import lock_model
 from daemon.adapters.store.views import has_job
 from daemon.adapters.tables import (
     batch_open,

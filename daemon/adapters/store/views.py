@@ -1,6 +1,6 @@
 """What the gates decide on, read in a few statements."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,34 +10,14 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
-from consumers.core.gate import Candidate, ChunkView, ModelView, Purse, Room
+from consumers.core.gate import ChunkView, ModelView
 from consumers.core.lifecycle import BatchState, ChunkState
-from daemon.adapters.store.leases import is_held
-from daemon.adapters.store.money import Funds, day_left, need_not_wait
+from daemon.adapters.store.model_rows import ModelRow
 from daemon.adapters.tables import batches, chunk_starts, chunk_unread, chunks, job_open, jobs, state_in
 
 STAGED = (ChunkState.PREPARING, ChunkState.READY)
-_CANDIDATE = (
-    chunks.c.chunk_id,
-    chunks.c.batch_id,
-    chunks.c.priority,
-    chunks.c.created_at,
-    chunks.c.number,
-)
 has_job = exists().where(jobs.c.chunk_id == chunks.c.chunk_id)
-_let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """The row of a base model, with what holds for all models."""
-
-    model: str
-    paused: bool
-    blocked_until: datetime | None
-    block_seconds: int
-    proven: bool
-    failed: int
+let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +52,7 @@ def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
             batches.c.stopped,
             batches.c.budget_usd,
             batches.c.committed_usd,
-            (~_let_through).label("held_back"),
+            (~let_through).label("held_back"),
             has_job.label("claimed"),
         )
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
@@ -89,7 +69,7 @@ def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
         bool(row.held_back),
         row.estimate_usd,
     )
-    return Asking(chunk, row.batch_id, _left(row))
+    return Asking(chunk, row.batch_id, batch_left(row))
 
 
 def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
@@ -126,34 +106,6 @@ def read_staged(connection: Connection, base: str, now: datetime) -> list[Staged
     ]
 
 
-def read_funds(
-    connection: Connection, base: str, room: Room, now: datetime, staged: Sequence[Staged] = ()
-) -> Funds:
-    """Read what the chunks of a model are paid from."""
-    return Funds(
-        day_left(connection, room, now),
-        room.day_budget_usd,
-        gate.at_work(jobs_by_batch(connection, base), unread_by_batch(connection, base)),
-        [(each.batch_id, each.estimate_usd) for each in staged],
-    )
-
-
-def purse_to_claim(connection: Connection, base: str, asks: Asking, room: Room, now: datetime) -> Purse:
-    """Read what a chunk that asks for a slot may cost; nothing is read where there is no budget."""
-    if asks.batch_left is None and room.day_budget_usd is None:
-        return Purse()
-    return read_funds(connection, base, room, now).to_claim(asks.batch_id, asks.batch_left)
-
-
-def purse_to_stage(
-    connection: Connection, base: str, asks: Asking, room: Room, now: datetime, staged: Sequence[Staged]
-) -> Purse:
-    """Read what a chunk that asks for a stage place may cost; nothing is read where there is no budget."""
-    if asks.batch_left is None and room.day_budget_usd is None:
-        return Purse()
-    return read_funds(connection, base, room, now, staged).to_stage(asks.batch_id, asks.batch_left)
-
-
 def jobs_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     """Count the open jobs of each batch."""
     asked = (
@@ -180,77 +132,9 @@ def ended_later(connection: Connection, base: str, chunk_id: str) -> int:
     return connection.execute(asked).scalar_one()
 
 
-def waiting(
-    connection: Connection,
-    base: str,
-    state: ChunkState,
-    in_use: Mapping[str, int],
-    purse: Callable[[str, Decimal | None], Purse],
-    room: int,
-    now: datetime,
-) -> list[Candidate]:
-    """Read the first chunks that nobody holds and that wait for nothing else, of the batches that come first.
-
-    Where there is room for some chunks, no batch behind as many others can get any of it. ``purse`` tells
-    what a batch may pay, given what is left of its own budget.
-    """
-    heads = {row.batch_id: row for row in connection.execute(_heads(base, state))}
-    found: list[Candidate] = []
-    batches_left = room
-    for head in gate.in_order([_candidate(row) for row in heads.values()], in_use, now):
-        if not batches_left:
-            break
-        affordable = need_not_wait(purse(head.batch_id, _left(heads[head.batch_id])))
-        rows = connection.execute(_free(base, state, head.batch_id, room, now).where(*affordable)).all()
-        found += [_candidate(row) for row in rows]
-        batches_left -= bool(rows)
-    return found
-
-
-def _heads(base: str, state: ChunkState) -> Select[Any]:
-    """Read the first chunk of each batch that may go on; the index alone answers for all the others."""
-    first = (
-        select(chunks.c.batch_id, func.min(chunks.c.number).label("number"))
-        .where(chunks.c.base_model == base, chunk_starts, state_in(chunks, [state]))
-        .group_by(chunks.c.batch_id)
-        .subquery()
-    )
-    return (
-        select(*_CANDIDATE, batches.c.budget_usd, batches.c.committed_usd)
-        .join(first, and_(first.c.batch_id == chunks.c.batch_id, first.c.number == chunks.c.number))
-        .join(batches, batches.c.batch_id == chunks.c.batch_id)
-        .where(batches.c.state != BatchState.PLANNING, ~batches.c.cancelled, batches.c.stopped == "")
-        .where(_let_through)
-    )
-
-
-def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime) -> Select[Any]:
-    free: Select[Any] = (
-        select(*_CANDIDATE)
-        .join(batches, batches.c.batch_id == chunks.c.batch_id)
-        .where(
-            chunks.c.base_model == base,
-            chunks.c.batch_id == batch_id,
-            chunk_starts,
-            state_in(chunks, [state]),
-            _let_through,
-            ~is_held(chunks),
-            or_(chunks.c.wake_after.is_(None), chunks.c.wake_after <= now),
-            ~has_job,
-        )
-        .order_by(chunks.c.number)
-        .limit(room)
-    )
-    return free
-
-
-def _left(row: Row[*tuple[Any, ...]]) -> Decimal | None:
+def batch_left(row: Row[*tuple[Any, ...]]) -> Decimal | None:
     """Return what is left of a batch's budget; None without one, below nothing if estimates were too low."""
     return None if row.budget_usd is None else row.budget_usd - row.committed_usd
-
-
-def _candidate(row: Row[*tuple[Any, ...]]) -> Candidate:
-    return Candidate(row.chunk_id, row.batch_id, row.priority, row.created_at, row.number)
 
 
 def _pairs(connection: Connection, asked: Select[Any]) -> list[tuple[str, int]]:
