@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from consumers.core.faults import Missing
 from consumers.core.jobs import JobReport
-from consumers.core.lifecycle import JOB_ENDS, ChunkState
+from consumers.core.lifecycle import JOB_ENDS, PAST_VALIDATION, ChunkState
 from consumers.core.rows import Chunk
 from consumers.core.world import Later, Outcome, World, done
 from consumers.wake import after_job, next_chunk
@@ -13,6 +13,7 @@ from schemas.job_events import JobDetail, JobStateChange
 from schemas.messages import IngestChunk
 
 UNCONFIRMED = 20.0
+RUNNING = frozenset({ChunkState.SUBMITTED, ChunkState.IN_PROGRESS})
 
 
 def job_state_change(message: JobStateChange, world: World) -> Outcome:
@@ -51,13 +52,14 @@ def _facts(chunk: Chunk, report: JobReport) -> tuple[Fact, ...]:
 
 
 def _follow(chunk_id: str, world: World) -> tuple[BaseModel, ...]:
-    """Return what follows: the chunks that a slot is free for now, and the reading of an ended job's output.
+    """Return what follows an end: the chunks it made room for, and the reading of the output.
 
     A job past validation proves its model, which then may have all of its slots.
     """
     chunk = world.store.chunk(chunk_id)
-    if chunk is None or chunk.state not in {ChunkState.SUBMITTED, ChunkState.IN_PROGRESS, ChunkState.ENDED}:
+    if chunk is None or chunk.job is None:
         return ()
-    if chunk.state is not ChunkState.ENDED:
-        return next_chunk(chunk.model, world)
-    return (*after_job(chunk, world), IngestChunk(chunk_id=chunk_id))
+    if chunk.state is ChunkState.ENDED:
+        return (*after_job(chunk, world), IngestChunk(chunk_id=chunk_id))
+    proves = chunk.state in RUNNING and chunk.job.status in PAST_VALIDATION
+    return next_chunk(chunk.model, world) if proves else ()
