@@ -43,10 +43,14 @@ class Sink:
 
 
 class ManyObjects:
-    """The port ``Objects`` over an archive that is made up as it is read: it takes no memory."""
+    """The port ``Objects`` over an archive that is made up as it is read: it takes no memory.
 
-    def __init__(self, count: int) -> None:
+    ``on_thousand`` hears of every thousandth file before it is given out.
+    """
+
+    def __init__(self, count: int, on_thousand: Callable[[], None] = lambda: None) -> None:
         self.count = count
+        self.on_thousand = on_thousand
         self.calls = {"list": 0, "heads": 0}
 
     def key(self, number: int) -> str:
@@ -58,7 +62,9 @@ class ManyObjects:
     def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
         first = int(after.split("_")[-2]) + 1 if after else 0
         for number in range(first, self.count):
-            self.calls["list"] += number % 1000 == 0
+            if number % 1000 == 0:
+                self.calls["list"] += 1
+                self.on_thousand()
             key = self.key(number)
             if not key.startswith(prefix):
                 return
@@ -69,6 +75,8 @@ class ManyObjects:
     ) -> Iterator[tuple[int, bytes]]:
         # Every line is padded to one length, so that a place in the list tells the line.
         for number in range(start // 256, self.count):
+            if number % 1000 == 0:
+                self.on_thousand()
             file = {"file_id": number, "s3_key": self.key(number), "context": {"duration_seconds": 61}}
             yield (number + 1) * 256, json.dumps(file).ljust(255).encode()
 
