@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 # uv trusts what this machine trusts.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help venv demo up test bench check format lock clean
+.PHONY: help venv demo up test endurance bench check format lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -40,6 +40,9 @@ test: $(READY) ## all tests, against real parts
 
 bench: $(READY) ## figures beside a naive way and the limit; NAME=copy for one, FULL=1 for full sizes
 	$(BIN)/python -m tests.bench $(if $(FULL),--full) $(NAME)
+
+endurance: $(READY) ## the tests that take minutes: five days of an archive on a virtual clock
+	$(BIN)/python -m pytest -m endurance -n 0 -s
 
 check: $(READY) ## style, types, and locks in step with pyproject.toml
 	$(BIN)/ruff check .

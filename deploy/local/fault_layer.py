@@ -71,7 +71,7 @@ class FaultLayer:
         """Carry the call out or not, and keep the caller waiting for an answer that never comes."""
         if fault.hold == "after":
             b"".join(self._inner(environ, lambda *_: None))
-        fault.wait()
+        fault.wait(operation)
         self._drop(environ, service, operation)
 
     def _drop(self, environ: Environ, service: str, operation: str) -> NoReturn:

@@ -41,7 +41,7 @@ class CallFault(Fault):
 
     ``caller`` is the access key id of those it is for. With ``hold`` they wait for an answer until all
     faults are cleared, and then get none: the call is held ``before`` it is carried out, and never is, or
-    ``after`` it was. ``held`` counts who waits.
+    ``after`` it was. ``held`` names the operations that wait.
     """
 
     service: str = "*"
@@ -56,16 +56,16 @@ class CallFault(Fault):
     cut_body: int | None = None
     fail_entries: str = ""
     hold: str = ""
-    held: int = field(default=0, init=False)
+    held: list[str] = field(default_factory=list, init=False)
     _cleared: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.hold and self.hold not in HOLDS:
             raise ValueError(f"hold must be one of {', '.join(HOLDS)}")
 
-    def wait(self) -> None:
+    def wait(self, operation: str) -> None:
         """Keep a caller until the fault is cleared."""
-        self.held += 1
+        self.held.append(operation)
         self._cleared.wait()
 
     def end(self) -> None:

@@ -105,7 +105,8 @@ def test_a_call_is_held_before_or_after_it_is_carried_out_and_never_answered(
     emulator.control.add_faults(calls=[hold])
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(emulator.create)
-        until(lambda: emulator.control.faults()["calls"][0]["held"])
+        held = until(lambda: emulator.control.faults()["calls"][0]["held"])
+        assert held == ["CreateModelInvocationJob"]
         assert [job["name"] for job in emulator.control.jobs()] == made
         emulator.control.clear_faults()
         with pytest.raises(HTTPClientError):
