@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from consumers.core.chunks import LOOKAHEAD_CHUNKS, Cut, Limits, cut_ahead
-from consumers.core.cutting import Cutter, Item, limits
+from consumers.core.cutting import Item
 from consumers.core.faults import Rejected
 from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
 from consumers.core.world import World
 from consumers.planning import put_plan
+from consumers.windows import cut_window, window_size
 from schemas.facts import RoundAdded
 from schemas.models import Model
-
-WINDOW = 3000
 
 TokensToAsk = Callable[[FailedRecord], int | None]
 Items = Callable[[], Iterator[Item]]
@@ -43,16 +41,10 @@ def resubmit(batch: Batch, held: Held, items: Items, world: World) -> RoundAdded
     None returned.
     """
     model = model_of(batch, world)
-    bounds, round_ = limits(world.policy, model), batch.round + 1
-    cutter = Cutter(batch, model, world.analyses, world.now.date())
-    first = world.store.next_index(batch.batch_id)
+    round_, first = batch.round + 1, world.store.next_index(batch.batch_id)
 
     def chunks() -> Iterator[NewChunk]:
-        index = first
-        for mine, cuts in _cut(items(), bounds):
-            new = cutter.chunks(mine, cuts, index, round_, since=world.now)
-            index += len(new)
-            yield from new
+        return _cut(batch, items(), first, model, world)
 
     tally = _Tally()
     put_plan(batch, round_, tally.of(chunks(), world), world)
@@ -96,14 +88,13 @@ class _Tally:
             yield chunk
 
 
-def _cut(items: Iterator[Item], bounds: Limits) -> Iterator[tuple[list[Item], list[Cut]]]:
-    """Cut a stream window by window; each comes with the cuts that are safe to make in it."""
-    size = max(WINDOW, (LOOKAHEAD_CHUNKS + 2) * bounds.max_files)
+def _cut(batch: Batch, items: Iterator[Item], index: int, model: Model, world: World) -> Iterator[NewChunk]:
+    """Make the chunks of the next round, window by window."""
     window: list[Item] = []
-    complete = False
-    while not complete:
-        window += islice(items, size - len(window))
-        complete = len(window) < size
-        ahead = cut_ahead([item.piece() for item in window], bounds, complete)
-        yield window, ahead.cuts
-        window = window[ahead.kept_from :]
+    kept_from: int | None = 0
+    while kept_from is not None:
+        window = window[kept_from:]
+        window += islice(items, window_size(model, world) - len(window))
+        new, kept_from = cut_window(batch, window, index, model, world, batch.round + 1)
+        index += len(new)
+        yield from new

@@ -1,25 +1,26 @@
 """plan_batch: read the files of a batch, judge them, cut them into chunks; in steps that survive a crash."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
-from typing import Any
 
 from consumers.attempts import attempt
-from consumers.core.cutting import Item
-from consumers.core.faults import Missing, Rejected
+from consumers.core.faults import Missing
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Batch, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.submit.cutting import cut_files
 from consumers.submit.finishing import after_plan, finish_plan
-from consumers.submit.items import item
 from consumers.submit.reading import read_files
-from consumers.submit.windows import cut_window, window_size
 from schemas.facts import Fact
 from schemas.messages import PlanBatch
-from schemas.models import Model
 
 STEPS_A_MESSAGE = 100
+PHASES: Mapping[str, Callable[[Batch, Held, World], Iterator[list[Fact]]]] = {
+    "read": read_files,
+    "cut": cut_files,
+}
+"""The parts of a plan in order, as its cursor names them; behind them comes ``finish``."""
 
 
 def plan_batch(message: PlanBatch, world: World) -> Outcome:
@@ -49,13 +50,15 @@ def _steps(message: PlanBatch, held: Held, world: World) -> Outcome:
 def _plan(batch_id: str, held: Held, world: World) -> Generator[list[Fact], None, None]:
     """Go on with a plan from where it stands until it is complete; what it yields of is stored."""
     batch = _batch(batch_id, world)
-    if _phase(batch) == "read":
-        for told in read_files(batch, held, world):
+    for phase, work in PHASES.items():
+        steps = work(batch, held, world) if _phase(batch) == phase else iter(())
+        for told in steps:
             yield told
-            if _batch(batch_id, world).cancelled:
+            batch = _batch(batch_id, world)
+            if batch.cancelled:
                 break
-    while (batch := _batch(batch_id, world)).state is BatchState.PLANNING:
-        yield _cut(batch, held, world) if _phase(batch) == "cut" else finish_plan(batch, held, world)
+    if batch.state is BatchState.PLANNING:
+        yield finish_plan(batch, held, world)
 
 
 def _batch(batch_id: str, world: World) -> Batch:
@@ -67,30 +70,3 @@ def _batch(batch_id: str, world: World) -> Batch:
 
 def _phase(batch: Batch) -> str:
     return "finish" if batch.cancelled else str(batch.cursor.get("phase", "read"))
-
-
-def _cut(batch: Batch, held: Held, world: World) -> list[Fact]:
-    model = world.models.find(batch.model)
-    if model is None:
-        raise Rejected(f"model {batch.model} left the model table: add it to MODELS_FILE", "unknown_model")
-    items = _window(batch, window_size(model, world), model, world)
-    index = int(batch.cursor["index"])
-    new, kept_from = cut_window(batch, items, index, model, world)
-    cursor: Mapping[str, Any] = {"phase": "finish"}
-    if kept_from is not None:
-        cursor = {"phase": "cut", "first": items[kept_from].position, "index": index + len(new)}
-    world.store.plan_chunks(held, new, cursor)
-    return []
-
-
-def _window(batch: Batch, size: int, model: Model, world: World) -> list[Item]:
-    """Gather the next ``size`` files with something to buy; fewer at the end."""
-    items: list[Item] = []
-    first: int | None = int(batch.cursor["first"])
-    while first is not None and len(items) < size:
-        files = world.store.uncut_files(batch.batch_id, first, size)
-        found = (item(batch, file, model, world.analyses) for file in files)
-        items += [each for each in found if each is not None]
-        first = files[-1].position + 1 if len(files) == size else None
-        world.checkpoint()
-    return items[:size]

@@ -16,7 +16,7 @@ from consumers.submit.problems import Problem, lost_database, problem_of
 from consumers.submit.reusing import reuse
 from consumers.submit.sameness import canonical, other_content
 from consumers.submit.sources import Page, pages
-from consumers.submit.windows import cut_window, window_size
+from consumers.windows import cut_window, window_size
 from schemas.messages import SubmitBatch
 from schemas.models import Model
 
