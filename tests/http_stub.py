@@ -1,6 +1,7 @@
 """A small HTTP server whose answers a test writes itself, down to the byte where the connection breaks."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -45,8 +46,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.answer = answer
         self.requests: list[Request] = []
 
@@ -89,13 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(answer: Answer) -> Iterator[Stub]:
+def serve(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     """Serve until the block ends; ``answer`` is called from several threads."""
-    server = _Server(answer)
+    server = _Server(answer, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield Stub(f"http://127.0.0.1:{server.server_port}", server.requests)
+        yield Stub(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", server.requests)
     finally:
         server.shutdown()
         server.server_close()

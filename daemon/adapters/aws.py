@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The adapters of S3 and Bedrock try again themselves: their waits end when the work is called off, and a
 # throttled second try of CreateModelInvocationJob must not hide that the first one's answer was lost.
 ATTEMPTS = {"bedrock": 1, "s3": 1}
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60
 
 _FAULTS: Mapping[str, type[faults.Fault]] = {
     "NoSuchKey": faults.Missing,
@@ -104,8 +105,8 @@ def _descriptions(paths: str | None) -> Loader:
 def _config(service: str, connections: int) -> Config:
     return Config(
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS.get(service, 3)},
-        connect_timeout=5,
-        read_timeout=60,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
         max_pool_connections=connections,
         tcp_keepalive=True,
         user_agent="novabatch",  # a fixed one is not put together anew for every request

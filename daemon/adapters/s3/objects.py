@@ -13,6 +13,7 @@ from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import copying, deleting, reading, uploading, writing
 from daemon.adapters.s3.lanes import Lanes
 from daemon.adapters.s3.sending import Sending
+from daemon.adapters.s3.shortcut import Shortcut
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,6 +43,7 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
         self._lanes = Lanes(concurrency)
+        self._shortcut = Shortcut(client)
         self._patient = patient
         self._brief = brief
         self._local = local or MediaRoots(())
@@ -110,8 +112,9 @@ class S3Objects:
         return stayed
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads and their connections."""
         self._lanes.close()
+        self._shortcut.close()
 
     def _head(self, place: tuple[str, str], stopped: threading.Event) -> ObjectInfo | Fault:
         try:
