@@ -20,6 +20,9 @@ from tests.contracts.planting import (
     end_job,
     hold_batch,
     hold_chunk,
+    new_batch,
+    new_chunk,
+    new_file,
     plant,
     stage,
     submit,
@@ -57,6 +60,7 @@ def test_a_request_without_an_id_gets_one_that_is_printed(cloud: CommandLine, sq
     [
         ("{", "invalid_json: The body is not JSON"),
         ('{"model": "nova-2-lite", "fils": []}', 'Unknown field "fils"'),
+        ('{"model": "nova-2-lite", "model": "nova-pro", "files": []}', 'Field "model" stands twice'),
         (json.dumps({**REQUEST, "model": "nova-9"}), "unknown_model"),
         (json.dumps({**REQUEST, "bucket": "others"}), "forbidden_bucket"),
         (json.dumps({**REQUEST, "analysis_types": ["plot"]}), "unknown_analysis_type"),
@@ -113,7 +117,40 @@ def test_retry_is_posted_for_a_batch_that_failed(
     batch_id = finish(sqlite_store, "r", BatchState.FAILED)
     assert "sent retry_batch" in cloud.ok("retry", batch_id)
     (body,) = bodies(sqs, stack.SUBMIT_QUEUE)
-    assert (body["type"], body["batch_id"]) == ("retry_batch", batch_id)
+    assert body == {"version": 1, "type": "retry_batch", "batch_id": batch_id, "revision": 1}
+
+
+def cut_short(store: SqlStore, request_id: str, chunks: int) -> str:
+    """Cancel a batch before all of its files had a chunk."""
+    batch = new_batch(request_id)
+    assert store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    store.plan_files(held, [new_file(n) for n in range(3)], {})
+    store.plan_chunks(held, [new_chunk(batch, n, [n]) for n in range(chunks)], {"cut_short": True})
+    store.cancel(batch.batch_id, "on request", NOW)
+    store.finish_plan(held, NOW)
+    store.release(held)
+    return finish(store, request_id, BatchState.CANCELLED)
+
+
+def test_a_retry_that_can_send_nothing_is_refused_with_what_to_do(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    batch_id = cut_short(sqlite_store, "early", 0)
+    said = cli.refused("retry", "early")
+    assert f"batch {batch_id} has nothing to send again" in said
+    assert "Post the request again under a new request_id" in said
+
+
+def test_a_retry_tells_of_the_files_it_leaves_out(
+    cloud: CommandLine, sqlite_store: SqlStore, sqs: Any
+) -> None:
+    batch_id = cut_short(sqlite_store, "half", 2)
+    done = cloud.run("retry", "half")
+    assert done.exit_code == 0
+    assert f"sent retry_batch for {batch_id}" in done.stdout
+    assert "note: Files without a chunk are not sent" in done.stderr
+    assert len(bodies(sqs, stack.SUBMIT_QUEUE)) == 1
 
 
 def test_a_batch_that_runs_is_not_retried(cli: CommandLine, sqlite_store: SqlStore) -> None:

@@ -96,6 +96,27 @@ def test_a_wrong_field_is_named_with_what_was_found(changes: dict[str, Any], wor
     assert all(word in said for word in words), said
 
 
+def test_of_a_list_only_the_first_bad_entry_is_explained_however_many_there_are() -> None:
+    said = complaint(files=[0] * 1000)
+    assert "files[0]" in said
+    assert "more" not in said
+
+
+def test_an_unreadable_list_of_fields_is_explained_in_part_and_counted() -> None:
+    said = complaint(**{f"field{n}": n for n in range(9)})
+    assert 'Unknown field "field4"' in said
+    assert said.endswith("And 4 more.")
+
+
+@pytest.mark.parametrize("size", [1024, 1025])
+def test_a_key_is_measured_in_bytes(size: int) -> None:
+    key = "é" * 510 + "x" * (size - 1020)
+    if size <= 1024:
+        assert submit(files=[{**FILE, "s3_key": key}])
+    else:
+        assert "1025 bytes, over the limit of 1024" in complaint(files=[{**FILE, "s3_key": key}])
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", "7", '"x"', "[" * 100_000, '{"a":' * 480 + "1" + "}" * 480])
 def test_a_body_that_is_no_object_or_too_deep_is_refused(body: str) -> None:
     with pytest.raises(UnreadableMessage) as caught:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.core.retry import next_max_tokens, retryable, tokens_for_retry
+from consumers.core.retry import next_max_tokens, retryable, tokens_asked_again, tokens_for_retry
 from consumers.core.rows import FailedRecord
 from schemas.outcomes import Outcome
 
@@ -88,6 +88,22 @@ def test_a_cut_answer_gets_no_more_than_the_model_allows() -> None:
 )
 def test_what_would_come_out_the_same_is_not_sent_again(outcome: Outcome) -> None:
     assert not retryable(failed(outcome, "429", retryable=True))
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.TRUNCATED])
+def test_a_person_gets_every_record_sent_again_that_has_no_good_result(outcome: Outcome) -> None:
+    past = (outcome,) * 5
+    assert tokens_asked_again(failed(outcome, "400", past=past), 65_535) == 4096
+
+
+def test_a_person_does_not_buy_again_what_could_be_kept_or_only_not_be_read() -> None:
+    assert tokens_asked_again(failed(Outcome.TRUNCATED, repaired=True), 65_535) is None
+    assert tokens_asked_again(failed(Outcome.MISSING, "RESULT_FETCH_FAILED"), 65_535) is None
+
+
+@pytest.mark.parametrize(("most", "tokens"), [(65_535, 8192), (5000, 5000), (4096, 4096), (1000, 4096)])
+def test_a_person_gets_more_tokens_for_a_cut_answer_within_the_limit(most: int, tokens: int) -> None:
+    assert tokens_asked_again(failed(Outcome.TRUNCATED, past=(Outcome.TRUNCATED,)), most) == tokens
 
 
 OUTCOMES = st.sampled_from(list(Outcome))
