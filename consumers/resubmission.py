@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 
 from consumers.core.cutting import Item
 from consumers.core.faults import Rejected
 from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
 from consumers.core.world import World
 from consumers.planning import put_plan
-from consumers.windows import cut_window, window_size
+from consumers.windows import cut_windows
 from schemas.facts import RoundAdded
 from schemas.models import Model
 
@@ -44,7 +44,8 @@ def resubmit(batch: Batch, held: Held, items: Items, world: World) -> RoundAdded
     round_, first = batch.round + 1, world.store.next_index(batch.batch_id)
 
     def chunks() -> Iterator[NewChunk]:
-        return _cut(batch, items(), first, model, world)
+        for new, _ in cut_windows(batch, items(), first, model, world, round_):
+            yield from new
 
     tally = _Tally()
     put_plan(batch, round_, tally.of(chunks(), world), world)
@@ -86,15 +87,3 @@ class _Tally:
             self.chunks += 1
             self.records += len(chunk.records)
             yield chunk
-
-
-def _cut(batch: Batch, items: Iterator[Item], index: int, model: Model, world: World) -> Iterator[NewChunk]:
-    """Make the chunks of the next round, window by window."""
-    window: list[Item] = []
-    kept_from: int | None = 0
-    while kept_from is not None:
-        window = window[kept_from:]
-        window += islice(items, window_size(model, world) - len(window))
-        new, kept_from = cut_window(batch, window, index, model, world, batch.round + 1)
-        index += len(new)
-        yield from new

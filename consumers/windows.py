@@ -1,6 +1,7 @@
 """Files with something to buy become chunks, a window of files at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
@@ -36,3 +37,17 @@ def cut_window(
     cutter = Cutter(batch, model, world.analyses, world.now.date())
     chunks = cutter.chunks(items, ahead.cuts, index, round, since=world.now if round else batch.created_at)
     return Windowed(chunks, None if complete else ahead.kept_from)
+
+
+def cut_windows(
+    batch: Batch, items: Iterator[Item], index: int, model: Model, world: World, round: int = 0
+) -> Iterator[tuple[list[NewChunk], Item | None]]:
+    """Cut items as they come: the chunks of each window, with the first item that waits for the next one."""
+    window: list[Item] = []
+    kept_from: int | None = 0
+    while kept_from is not None:
+        window = window[kept_from:]
+        window += islice(items, window_size(model, world) - len(window))
+        new, kept_from = cut_window(batch, window, index, model, world, round)
+        index += len(new)
+        yield new, None if kept_from is None else window[kept_from]
