@@ -1,9 +1,11 @@
 """Every bench runs, on next to nothing: its figures are not looked at."""
 
+import re
 from importlib import import_module
 
 import pytest
 
+from deploy.local.processes import ROOT
 from tests.bench import NAMES, claim
 from tests.bench.table import Scale, Target
 from tests.databases import Postgres
@@ -11,11 +13,16 @@ from tests.databases import Postgres
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bench_runs_to_its_end_and_prints_what_it_found(name: str) -> None:
-    for table in import_module(f"tests.bench.{NAMES[name]}").tables(Scale.TINY):
+    for table in import_module(f"tests.bench.{name}").tables(Scale.TINY):
         assert all(len(row) == len(table.columns) for row in table.rows)
         text = "\n".join(table.lines())
         assert table.title in text
         assert all(target.what in text for target in table.targets)
+
+
+def test_every_bench_stands_on_the_page_of_figures() -> None:
+    said = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
+    assert said == list(NAMES)
 
 
 def test_claims_are_measured_on_postgresql_too(postgres: Postgres) -> None:
