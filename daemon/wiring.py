@@ -39,6 +39,7 @@ from schemas.models import ModelTable
 from schemas.queues import Queue
 
 if TYPE_CHECKING:
+    from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -118,11 +119,16 @@ class Parts:
         )
 
     @cached_property
-    def jobs(self) -> BedrockJobs:
-        """Bedrock's batch jobs."""
+    def bedrock_client(self) -> "BedrockClient":
+        """The client of Bedrock."""
         client = aws.make_client("bedrock", region=self.region, connections=self.handlers + 3)
         watch_calls(client, self.metrics)
-        return BedrockJobs(client, self.settings.job_name_prefix)
+        return client
+
+    @cached_property
+    def jobs(self) -> BedrockJobs:
+        """Bedrock's batch jobs."""
+        return BedrockJobs(self.bedrock_client, self.settings.job_name_prefix)
 
     @cached_property
     def sqs_client(self) -> "SQSClient":
@@ -156,6 +162,8 @@ class Parts:
             self.objects.close()
         if "engine" in made:
             self.engine.dispose()
+        for name in made.keys() & {"s3_client", "bedrock_client", "sqs_client", "poller"}:
+            made[name].close()
 
     def _sqs(self, wait: int, connections: int) -> "SQSClient":
         # A beat that hangs must end soon enough to be repeated while the message is still hidden.

@@ -1,7 +1,7 @@
 """A piece of a bench in a fresh process, with the processor time and memory that it took.
 
 ``python -m tests.bench.child MODULE:FUNCTION ARGUMENTS`` calls the function, which returns the work to be
-measured, does that, and prints as JSON what it returned.
+measured (or a context that gives it), does that, and prints as JSON what it returned.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,10 +77,11 @@ def peak_mb() -> float:
 
 def _run(work: str, arguments: Mapping[str, Any]) -> Ran:
     module, _, name = work.partition(":")
-    measured = getattr(importlib.import_module(module), name)(**arguments)
-    began, cpu = time.perf_counter(), time.process_time()
-    value = measured()
-    return Ran(value, time.perf_counter() - began, time.process_time() - cpu, peak_mb())
+    made = getattr(importlib.import_module(module), name)(**arguments)
+    with made if isinstance(made, AbstractContextManager) else nullcontext(made) as work_to_do:
+        began, cpu = time.perf_counter(), time.process_time()
+        value = work_to_do()
+        return Ran(value, time.perf_counter() - began, time.process_time() - cpu, peak_mb())
 
 
 if __name__ == "__main__":

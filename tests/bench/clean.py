@@ -3,6 +3,7 @@
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def _naive(scale: Scale, server: Stub, folders: Sequence[str]) -> float:
     return child.run(scale, "tests.bench.clean:naive", server.environment, folders=folders).seconds
 
 
-def naive(folders: Sequence[str]) -> Callable[[], None]:
+@contextmanager
+def naive(folders: Sequence[str]) -> Iterator[Callable[[], None]]:
     """List and delete one folder after another, and believe the answer."""
     import boto3
 
@@ -98,7 +100,8 @@ def naive(folders: Sequence[str]) -> Callable[[], None]:
                 keys: Any = [{"Key": each["Key"]} for each in found.get("Contents", ())]
                 client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})
 
-    return work
+    yield work
+    client.close()
 
 
 def _ours(server: Stub, ids: Sequence[str]) -> float:

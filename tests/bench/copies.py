@@ -1,7 +1,8 @@
 """Three ways to copy files from bucket to bucket, each to be run in a process of its own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlparse
 
 from consumers.core.objects import Copy
@@ -13,7 +14,8 @@ FOLDER = "nova_batch/job_20260105_100000_000000_000/files/"
 IN_FLIGHT = 128
 
 
-def naive(files: int) -> Callable[[], None]:
+@contextmanager
+def naive(files: int) -> Iterator[Callable[[], None]]:
     """One after another, with boto3 as it comes."""
     import boto3
 
@@ -25,10 +27,12 @@ def naive(files: int) -> Callable[[], None]:
             place = {"Bucket": BUCKET, "Key": source}
             client.copy_object(Bucket=BUCKET, Key=f"{FOLDER}{number}.mov", CopySource=place)  # type: ignore[arg-type]
 
-    return work
+    yield work
+    client.close()
 
 
-def ours(files: int, threads: int, first: int = 0) -> Callable[[], int]:
+@contextmanager
+def ours(files: int, threads: int, first: int = 0) -> Iterator[Callable[[], int]]:
     """Copy through the port as staging does; returns how many faults came back."""
     client = make_client("s3", connections=threads)
     objects = S3Objects(client, BUCKET, threads)
@@ -40,7 +44,9 @@ def ours(files: int, threads: int, first: int = 0) -> Callable[[], int]:
     def work() -> int:
         return sum(fault is not None for _, fault in objects.copies(copies))
 
-    return work
+    yield work
+    objects.close()
+    client.close()
 
 
 def flood(files: int, url: str) -> Callable[[], None]:

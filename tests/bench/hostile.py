@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
@@ -26,6 +27,7 @@ from schemas.analyses import REGISTRY
 from schemas.models import load_models
 from schemas.queues import Queue
 from tests.bench import child
+from tests.bench.drain import drain
 from tests.bench.rounds import interleaved
 from tests.bench.stub.client import Stub, stub
 from tests.bench.table import Scale, Table, Target
@@ -77,11 +79,11 @@ def _bodies(messages: int, every: int) -> Iterator[str]:
     return (next(hostile) if every and not n % every else ignored for n in range(messages))
 
 
-def consume(messages: int) -> Callable[[], None]:
+@contextmanager
+def consume(messages: int) -> Iterator[Callable[[], None]]:
     """Let a submit consumer empty the queue, with its real stages over a store of its own."""
-    folder = TemporaryDirectory()
     metrics, pause = Metrics(), threading.Event()
-    worker = _worker(_store(Path(folder.name)), metrics)
+    client, poller = sqs.make_client(0, 14), sqs.make_client(1, 2)
 
     def deleted() -> float:
         found = metrics.registry.get_sample_value(
@@ -90,13 +92,18 @@ def consume(messages: int) -> Callable[[], None]:
         return found or 0.0
 
     def work() -> None:
-        with folder:
-            worker.start()
-            while deleted() < messages:
-                pause.wait(0.002)
-            worker.stop.set()
+        worker.start()
+        while deleted() < messages:
+            pause.wait(0.002)
 
-    return work
+    with TemporaryDirectory() as folder:
+        store = _store(Path(folder))
+        worker = _worker(store, metrics, client, poller)
+        yield work
+        drain([worker])
+        store.engine.dispose()
+    client.close()
+    poller.close()
 
 
 def _store(folder: Path) -> SqlStore:
@@ -110,10 +117,10 @@ def _store(folder: Path) -> SqlStore:
     return store
 
 
-def _worker(store: SqlStore, metrics: Metrics) -> Worker:
-    clock, chance, client = SystemClock(), random.Random(), sqs.make_client(0, 14)
+def _worker(store: SqlStore, metrics: Metrics, client: Any, poller: Any) -> Worker:
+    clock, chance = SystemClock(), random.Random()
     main, dead, events = (client.get_queue_url(QueueName=name)["QueueUrl"] for name in (QUEUE, DEAD, EVENTS))
-    mailbox = sqs.SqsMailbox(client, main, sqs.make_client(1, 2), dead)
+    mailbox = sqs.SqsMailbox(client, main, poller, dead)
     nothing: Any = None
 
     def world(hold: Hold) -> World:

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from daemon.worker import Means, Pace, Worker
 from schemas.messages import PlanBatch
 from schemas.queues import Queue
 from tests.bench import child
+from tests.bench.drain import drain
 from tests.bench.rounds import interleaved
 from tests.bench.stub.client import Stub, stub
 from tests.bench.table import Scale, Table, Target
@@ -65,7 +67,8 @@ def _table(server: Stub, scale: Scale) -> Table:
     )
 
 
-def naive(messages: int) -> Callable[[], None]:
+@contextmanager
+def naive(messages: int) -> Iterator[Callable[[], None]]:
     """Receive and delete messages one by one."""
     client, url = _client()
 
@@ -74,10 +77,12 @@ def naive(messages: int) -> Callable[[], None]:
             (found,) = client.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"]
             client.delete_message(QueueUrl=url, ReceiptHandle=found["ReceiptHandle"])
 
-    return work
+    yield work
+    client.close()
 
 
-def bare(messages: int) -> Callable[[], None]:
+@contextmanager
+def bare(messages: int) -> Iterator[Callable[[], None]]:
     """Receive and delete ten at a time, in one thread, and read nothing."""
     client, url = _client()
 
@@ -89,7 +94,8 @@ def bare(messages: int) -> Callable[[], None]:
             client.delete_message_batch(QueueUrl=url, Entries=entries)
             left -= len(found)
 
-    return work
+    yield work
+    client.close()
 
 
 def _client() -> tuple[Any, str]:
@@ -97,7 +103,8 @@ def _client() -> tuple[Any, str]:
     return client, client.get_queue_url(QueueName=QUEUE)["QueueUrl"]
 
 
-def ours(messages: int) -> Callable[[], None]:
+@contextmanager
+def ours(messages: int) -> Iterator[Callable[[], None]]:
     """Let a worker as in production, with metrics, logs and heartbeats, empty the queue."""
     ended, left = threading.Event(), iter(range(messages - 1))
 
@@ -106,7 +113,8 @@ def ours(messages: int) -> Callable[[], None]:
             ended.set()
         return Done()
 
-    worker = _worker(stage)
+    client, poller = sqs.make_client(0, 14), sqs.make_client(1, 2)
+    worker = _worker(stage, sqs.open_mailbox(client, poller, QUEUE))
 
     def work() -> None:
         worker.start()
@@ -115,12 +123,14 @@ def ours(messages: int) -> Callable[[], None]:
             ended.clear()
             ended.wait(0.002)
 
-    return work
+    yield work
+    drain([worker])
+    client.close()
+    poller.close()
 
 
-def _worker(stage: Callable[[PlanBatch, World], Outcome]) -> Worker:
+def _worker(stage: Callable[[PlanBatch, World], Outcome], mailbox: sqs.SqsMailbox) -> Worker:
     clock, chance = SystemClock(), random.Random()
-    mailbox = sqs.open_mailbox(sqs.make_client(0, 14), sqs.make_client(1, 2), QUEUE)
     nowhere: Any = None
     means = Means(
         mailbox,

@@ -11,6 +11,7 @@ from daemon.settings import Role, Settings
 from daemon.wiring import wire
 from deploy.local import processes, stack
 from tests.bench.child import surrounded
+from tests.bench.drain import drain
 from tests.bench.stub.client import Stub
 from tests.bench.stub.s3 import BUCKET
 from tests.bench.table import Scale
@@ -73,9 +74,7 @@ def _here(roles: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for worker in (worker for app in apps for worker in app.workers):
-            worker.stop.set()
-        Stub(os.environ["AWS_ENDPOINT_URL"]).control("end_polls")
+        drain([worker for app in apps for worker in app.workers])
         for app in apps:
             app.stop(threading.Event().wait, lambda: False)
 
