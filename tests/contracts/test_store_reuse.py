@@ -8,6 +8,7 @@ from daemon.adapters.store import SqlStore
 from schemas.options import Options
 from schemas.outcomes import Outcome
 from tests.contracts.planting import (
+    MODEL,
     NOW,
     after,
     hold_batch,
@@ -32,9 +33,9 @@ def bought(store: SqlStore, request_id: str = "r", *outcomes: Outcome) -> str:
     return chunk_id.partition("-")[0]
 
 
-def batch_with(store: SqlStore, request_id: str = "again", model: str = "", **options: object) -> Batch:
+def batch_with(store: SqlStore, request_id: str = "again", model: str = MODEL, **options: object) -> Batch:
     """Accept a batch with other options or another model, and return it."""
-    new = new_batch(request_id, **({"model": model} if model else {}))
+    new = new_batch(request_id, model=model)
     terms = new.terms.model_copy(update={"options": Options.model_validate(options)})
     assert store.accept(replace(new, terms=terms))
     batch = store.batch(new.batch_id)
@@ -102,7 +103,7 @@ def test_a_link_is_a_record_that_cost_nothing(store: SqlStore) -> None:
     [old], [new] = store.result_rows(first), store.result_rows(batch.batch_id)
     assert (new.reused_from, new.attempt, new.outcome) == (ref, 1, "SUCCEEDED")
     assert (new.result, new.prompt_version, new.stop_reason) == (old.result, "v1", "end_turn")
-    assert (new.input_tokens, new.output_tokens, new.cost_usd) == (0, 0, 0)
+    assert (new.input_tokens, new.output_tokens, new.cost_usd) == (0, 0, Decimal(0))
     count = store.count(batch.batch_id)
     assert (count.records, count.reused, count.good, count.outcomes) == (1, 1, 1, {})
     assert count.spent == Spent(0, 0, Decimal(0))
