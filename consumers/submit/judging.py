@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from consumers.core import layout
 from consumers.core.context import unfit_context
-from consumers.core.faults import Denied, Missing, Rejected
+from consumers.core.faults import Denied, Fault, Missing, Rejected
 from consumers.core.forecast import file_tokens
 from consumers.core.media import format_refusal, media_of
 from consumers.core.objects import ObjectInfo
@@ -160,7 +160,7 @@ def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> New
             return _refused(file, "access_denied", why)
         case Rejected():
             return _refused(file, "not_readable", told.message)
-        case Exception():
+        case Fault():
             raise told
     return _checked(_sized(file, told.bytes, told.etag), unfit(told, file.bucket, limit))
 

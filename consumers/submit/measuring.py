@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from consumers.core.faults import Denied, Missing, Rejected
+from consumers.core.faults import Denied, Fault, Missing, Rejected
 from consumers.core.objects import ObjectInfo
 from consumers.core.originals import ARCHIVED
 from consumers.core.world import World
@@ -17,7 +17,7 @@ OBJECTS_A_FILE = 20
 
 Place = tuple[str, str]
 """A bucket and a key."""
-Measure = ObjectInfo | Exception
+Measure = ObjectInfo | Fault
 ABSENT = Missing("it does not exist")
 
 

@@ -1,12 +1,13 @@
 """Planning: what a batch takes in time and memory from request to plan, however many files it has."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from consumers.core import layout
+from consumers.core.faults import Fault
 from consumers.core.lifecycle import BatchState
 from consumers.core.local import Upload
 from consumers.core.objects import Copy, ObjectInfo, Writer
@@ -80,7 +81,7 @@ class ManyObjects:
             file = {"file_id": number, "s3_key": self.key(number), "context": {"duration_seconds": 61}}
             yield (number + 1) * 256, json.dumps(file).ljust(255).encode()
 
-    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Exception]:
+    def heads(self, keys: Sequence[tuple[str, str]]) -> Iterator[ObjectInfo | Fault]:
         for _, key in keys:
             self.calls["heads"] += 1
             yield self.info(key)
@@ -92,10 +93,10 @@ class ManyObjects:
     def writer(self, key: str, *, content_type: str, if_absent: bool = False) -> Iterator[Writer]:
         yield Sink()
 
-    def copies(self, copies: Sequence[Copy]) -> Iterator[tuple[Copy, Exception | None]]:
+    def copies(self, copies: Sequence[Copy]) -> Generator[tuple[Copy, Fault | None], None, None]:
         raise NotImplementedError
 
-    def uploads(self, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, Exception | None]]:
+    def uploads(self, uploads: Sequence[Upload]) -> Generator[tuple[Upload, Fault | None], None, None]:
         raise NotImplementedError
 
     def delete(self, keys: Sequence[str]) -> Mapping[str, str]:

@@ -39,7 +39,7 @@ def sized(files: list[dict[str, Any]], sim: Simulation) -> list[dict[str, Any]]:
 
 def scattered(sim: Simulation, count: int) -> list[dict[str, Any]]:
     """Put originals into folders of their own."""
-    files = [{"file_id": n, "s3_key": f"archive/{n:05}/a.mov"} for n in range(count)]
+    files: list[dict[str, Any]] = [{"file_id": n, "s3_key": f"archive/{n:05}/a.mov"} for n in range(count)]
     for file in files:
         sim.objects.put(file["s3_key"], file["s3_key"])
     return files
