@@ -12,7 +12,9 @@ from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.core.rows import Gate, Spent
 from daemon.adapters.store import SqlStore, make_engine
+from daemon.adapters.store.model_rows import lock_model
 from daemon.adapters.tables import batches, chunks, days
+from schemas.models import base_model
 from schemas.outcomes import Outcome
 from tests.contracts.planting import (
     MODEL,
@@ -355,3 +357,16 @@ def test_only_a_canary_starts_until_it_is_released(store: SqlStore) -> None:
     assert store.waiting(NOW, 10).settles == ()
     counted = store.canary(batch_id)
     assert (counted.open, counted.records, counted.good) == (0, 0, 0)
+
+
+def test_a_canary_is_not_released_while_a_chunk_is_at_a_gate(store: SqlStore) -> None:
+    """The chunk parks before the release, so whoever releases sees it waiting."""
+    [first, _] = plant(store, chunks=2, canary=1)
+    lease = hold_batch(store, first.rpartition("-")[0])
+    with ThreadPoolExecutor(1) as threads:
+        with store.database.write() as connection:
+            lock_model(connection, base_model(MODEL))
+            released = threads.submit(store.release_canary, lease)
+            with pytest.raises(TimeoutError):
+                released.result(timeout=0.3)
+        released.result(timeout=10)

@@ -152,8 +152,10 @@ def test_chunks_that_a_budget_cannot_pay_are_not_bought_and_what_was_bought_is_k
     files = sim.media(4)
     most = estimate(sim, files)
     sim.answers.plan("file-1:combined", dear(most))
+    sim.answers.plan("file-2:combined", error(503))
     batch_id = sim.submit(files, budget_usd=str(most))
     sim.finish_all()
+    assert sim.outcomes(batch_id)["2:combined"] == "MODEL_ERROR"
     assert list(sim.outcomes(batch_id).values()).count("NOT_BOUGHT") == 2
     assert len(sim.jobs.created) == 2
     ended = sim.batch(batch_id)
@@ -333,6 +335,8 @@ def test_a_stop_cut_short_is_carried_through_by_the_reconciler(simulate: NewSimu
     assert states(sim, batch_id) == ["SUBMITTED", "CANCELLED", "CANCELLED", "CANCELLED"]
     sim.finish_all()
     assert sim.batch(batch_id).reason.startswith("no more money")
+    told = {line["error"]["message"] for line in sim.results(batch_id) if line["outcome"] == "NOT_BOUGHT"}
+    assert told == {"no more money"}
 
 
 def crash_at(nth: int) -> OnCall:
