@@ -111,7 +111,7 @@ def test_a_limit_lowered_after_the_plan_splits_what_is_staged_under_it(simulate:
     planned_at = sim.now
     sim.pass_time(3 * 3600)
     sim.finish_all()
-    assert the_chunk(sim, 3).created_at == planned_at, "what waits in new chunks waits no longer for it"
+    assert the_chunk(sim, 3).created_at == planned_at
     assert len(succeeded(sim)) == 8
     assert [state for _, state in sim.store.chunk_ids(BATCH)].count(ChunkState.CANCELLED) == 1
 
