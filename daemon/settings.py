@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from consumers.core.world import Policy
+from schemas.messages import LARGEST_BUDGET
 from schemas.queues import Queue
 
 PREFIX = "NOVABATCH_"
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
     analyses_dir: Path | None = None
     max_attempts: Count = 3
     job_timeout_hours: Annotated[int, Field(ge=24, le=168)] = 24
-    budget_usd_per_day: Annotated[Decimal, Field(ge=0)] | None = None
+    budget_usd_per_day: Annotated[Decimal, Field(ge=0, le=LARGEST_BUDGET, allow_inf_nan=False)] | None = None
     canary_chunks: Whole = 0
     min_success_ratio: Annotated[float, Field(ge=0, le=1)] = 0.8
     media_roots: Names = ()

@@ -86,6 +86,7 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "sqlite:x.db"),
         ("MAX_CHUNK_BYTES", "6000000000"),
         ("BUDGET_USD_PER_DAY", "-1"),
+        ("BUDGET_USD_PER_DAY", "1000001"),
     ],
 )
 def test_a_value_that_cannot_be_names_its_setting(
