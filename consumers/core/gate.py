@@ -145,7 +145,7 @@ def choose(
         if not _has_place(rank, model, room.slots, room.stage_ahead - len(then)):
             break
         then.append(each)
-    if later is not None:
+    if later is not None and model.blocked_until is None:
         first, then = _nth(first, model.free(room.slots) - later), _nth(then, len(then) - later)
     chosen = tuple(each.chunk_id for each in (*first, *then))
     return chosen[:1] if model.blocked_until is not None else chosen

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from consumers.core import layout
-from consumers.core.faults import Missing, PassingFault
+from consumers.core.faults import Missing, PassingFault, QuotaExceeded, Throttled
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.submit.lookout import FILES_BETWEEN
 from schemas.facts import ReconcilerRan
@@ -62,6 +62,21 @@ def test_a_claim_whose_job_exists_after_all_is_stopped_when_its_batch_is_cancell
     sim.pass_time(100)
     assert statuses(sim) == [JobStatus.STOPPING]
     assert not [job for job in sim.store.open_jobs() if job.arn is None]
+
+
+@pytest.mark.parametrize("fault", [QuotaExceeded("too many jobs"), Throttled("slow down")])
+def test_a_claim_whose_job_exists_after_all_is_not_given_back_for_want_of_quota(
+    sim: Simulation, fault: Exception
+) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
+    sim.jobs.fail_next("find", PassingFault("connection reset"))
+    batch_id = sim.submit(sim.media(2))
+    sim.jobs.fail_next("create", fault)
+    sim.pass_time(100)
+    assert [job.arn for job in sim.store.open_jobs()] == list(sim.jobs.reports)
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    assert statuses(sim) == [JobStatus.STOPPING]
 
 
 def test_a_job_created_while_its_batch_is_cancelled_is_stopped_at_once(sim: Simulation) -> None:
@@ -190,3 +205,18 @@ def test_a_cancel_is_noticed_between_two_files(simulate: NewSimulation) -> None:
     assert sim.objects.calls.count("copies") <= FILES_BETWEEN
     assert not sim.jobs.created
     assert sim.batch(batch_id).state is BatchState.CANCELLED
+
+
+def test_an_end_of_ours_lets_one_chunk_probe_before_a_block_is_over(simulate: NewSimulation) -> None:
+    sim = simulate(slots=3, min_records=1)
+    sim.small_chunks(1)
+    sim.jobs.foreign = 1
+    sim.submit(sim.media(9))
+    for _ in range(20):
+        sim.pass_time(60)
+        sim.reconcile()
+    assert len(sim.jobs.created) == 2
+    for bought in (4, 6, 8):
+        sim.finish_jobs()
+        assert len(sim.jobs.created) == bought
+    assert not sim.dead

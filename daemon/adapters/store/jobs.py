@@ -12,7 +12,7 @@ from consumers.core.rows import Chunk, OpenJob
 from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held
-from daemon.adapters.store.model_rows import end_block, lock_model, model_of, prove
+from daemon.adapters.store.model_rows import end_block, let_probe, lock_model, model_of, prove
 from daemon.adapters.store.moves import move_chunk
 from daemon.adapters.tables import batches, chunks, job_open, jobs
 
@@ -85,6 +85,7 @@ def _see(connection: Connection, job: Row[Any], report: JobReport, now: datetime
         learned |= _told(report, job.submitted_at)
     if forward and report.status in JOB_ENDS:
         learned["ended_at"] = report.ended_at or now
+        let_probe(connection, job.base_model, now)
     if learned:
         connection.execute(update(jobs).where(jobs.c.chunk_id == job.chunk_id).values(learned))
     if forward and report.status in PAST_VALIDATION:

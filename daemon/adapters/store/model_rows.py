@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 
 from consumers.core import gate
 from consumers.core.gate import ALL_MODELS
@@ -72,6 +72,12 @@ def end_block(connection: Connection, base: str) -> None:
     """Let all chunks of a model go again: a create succeeded."""
     freed = update(models).where(models.c.model == base, models.c.blocked_until.is_not(None))
     connection.execute(freed.values(blocked_until=None, block_seconds=0))
+
+
+def let_probe(connection: Connection, base: str, now: datetime) -> None:
+    """End the wait of a block: a job of ours has ended, so one chunk finds room if others took no more."""
+    waits = and_(models.c.model == base, models.c.blocked_until > now)
+    connection.execute(update(models).where(waits).values(blocked_until=now))
 
 
 def read_model(connection: Connection, base: str) -> ModelRow:
