@@ -141,7 +141,7 @@ def test_twenty_jobs_that_end_at_once_send_for_no_more_chunks_than_there_is_room
 
 
 @pytest.mark.endurance
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 def test_five_days_of_an_archive(simulate: NewSimulation) -> None:
     archive = archive_of(simulate, 6667, (15, 25))
     check(archive, archive.run())
