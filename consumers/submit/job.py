@@ -63,8 +63,11 @@ def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outc
     try:
         arn = world.jobs.create(request)
     except (QuotaExceeded, Throttled) as fault:
-        world.store.give_slot_back(held, fault.message, world.now)
-        return done([SlotsBlocked(chunk.model, fault.message)])
+        before = world.jobs.find(request.name, request.token) if chunk.job is not None else None
+        if before is None:
+            world.store.give_slot_back(held, fault.message, world.now)
+            return done([SlotsBlocked(chunk.model, fault.message)])
+        arn = before.arn  # of an earlier create whose answer was lost
     except (Rejected, Denied) as fault:
         return _refused(fault, chunk, held, world)
     except (NameTaken, PassingFault) as fault:
