@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from consumers.core import layout
 from consumers.core.faults import Missing
-from consumers.core.lifecycle import ChunkState
+from consumers.core.lifecycle import PAST_VALIDATION, ChunkState
 from consumers.core.retention import is_split
 from consumers.core.rows import Batch, Chunk, Gate, Held
 from consumers.core.stops import used_up
@@ -92,9 +92,13 @@ def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
 
 
 def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
-    """Return who may move now: an end makes room where no job's end did, or where there is a budget."""
+    """Return who may move now: an end makes room where no job's end did, or where there is a budget.
+
+    What a job without proof came to counts against an unproven model until it is known.
+    """
     budgets = (chunk.terms.budget_usd, world.policy.budget_usd_per_day)
-    made_room = chunk.job is None or any(budget is not None for budget in budgets)
+    unproven = chunk.job is None or chunk.job.status not in PAST_VALIDATION
+    made_room = unproven or any(budget is not None for budget in budgets)
     return next_chunk(chunk.model, world) if made_room else ()
 
 

@@ -116,3 +116,12 @@ def test_jobs_stopped_by_a_cancel_are_no_failures(simulate: NewSimulation) -> No
     assert len(sim.jobs.created) == 5 + 5
     sim.finish_all()
     assert sim.batch(other).state is BatchState.COMPLETED
+
+
+def test_the_proofs_that_stopped_jobs_owe_go_to_other_batches_at_once(simulate: NewSimulation) -> None:
+    sim, batch_id = unproven(simulate)
+    sim.submit(sim.media(3, first=50), "other", analysis_types=["summary"])
+    sim.post(CancelBatch(batch_id=batch_id))
+    sim.run()
+    sim.finish_jobs(JobStatus.STOPPED, output=False)
+    assert len(sim.jobs.created) == 3 + 3
