@@ -95,6 +95,19 @@ def test_an_object_that_changed_is_bought_again(sim: Simulation) -> None:
     assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 2, "file-3:combined": 1}
 
 
+def test_a_result_of_an_object_that_changed_before_a_retry_is_not_taken_for_the_new_one(
+    sim: Simulation,
+) -> None:
+    sim.answers.plan("file-1:chapters", error(400))
+    files = bought_before(sim, 1, analysis_types=["summary", "chapters"])
+    sim.objects.put(files[0]["s3_key"], "quite another content")
+    sim.post(RetryBatch(request_id="first"))
+    sim.run()
+    sim.finish_all()
+    again(sim, files, analysis_types=["summary"])
+    assert [line["reused_from"] for line in results(sim, "second")] == [None]
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -1,6 +1,6 @@
 """What staging finds out about sources: other sizes than planned, and chunks made too large by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, case, func, select, update
@@ -16,6 +16,7 @@ from daemon.adapters.store.moves import move_chunk
 from daemon.adapters.store.records import batch_of, count_again
 from daemon.adapters.store.reuse import source
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records, state_in
+from schemas.outcomes import Outcome
 
 Place = tuple[str, str]
 _STORE = (
@@ -41,13 +42,17 @@ class Splits:
             return _next_index(connection, batch_id)
 
     def remeasure(self, held: Held, measured: Sequence[Measured]) -> None:
-        """Store sizes and ETags of files of the chunk that are not as planned; each file only once."""
+        """Store sizes and ETags of files of the chunk that are not as planned; each file only once.
+
+        A file with a result of its former content has none to give for the new one: it is reused no more.
+        """
         with self.database.write() as connection:
             guard(connection, held)
             batch_id = batch_of(connection, held.id)
             first = _first_time(connection, batch_id, held.id)
+            known = _with_results(connection, batch_id, held.id)
             new = [
-                _row(batch_id, held.id, each, first[each.position])
+                _row(batch_id, held.id, each, None if each.position in known else first[each.position])
                 for each in measured
                 if each.position in first
             ]
@@ -111,6 +116,15 @@ def _first_time(connection: Connection, batch_id: str, chunk_id: str) -> Mapping
     return {row.position: (row.bucket, row.s3_key) for row in connection.execute(asked)}
 
 
-def _row(batch_id: str, chunk_id: str, each: Measured, place: Place) -> dict[str, object]:
-    content = {"size": each.size_bytes, "tag": each.etag, "content": source(*place, each.etag)}
+def _with_results(connection: Connection, batch_id: str, chunk_id: str) -> Set[int]:
+    """Return the files of the chunk of which an earlier round has a result."""
+    here = and_(chunk_files.c.position == records.c.position, chunk_files.c.chunk_id == chunk_id)
+    asked = select(records.c.position).join(chunk_files, here)
+    asked = asked.where(records.c.batch_id == batch_id, records.c.outcome == Outcome.SUCCEEDED)
+    return set(connection.execute(asked).scalars())
+
+
+def _row(batch_id: str, chunk_id: str, each: Measured, place: Place | None) -> dict[str, object]:
+    content_of = source(*place, each.etag) if place else None
+    content = {"size": each.size_bytes, "tag": each.etag, "content": content_of}
     return {"batch": batch_id, "chunk": chunk_id, "at": each.position, **content}
