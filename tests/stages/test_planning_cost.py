@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -42,17 +43,26 @@ def work_of(engine: Engine) -> Iterator[list[int]]:
             event.remove(engine, name, heard)
 
 
-def planned(sim: Simulation, source: str, files: int) -> tuple[int, int, int]:
-    """Plan so many files; returns statements, instructions of the database, and calls of S3."""
-    objects = ManyObjects(files)
-    with work_of(sim.store.database.engine) as counted:
-        batch_id = Planner(sim.store, objects).plan(source, f"{source} of {files}")
-    assert sim.store.count(batch_id).files == files
-    return counted[0], counted[1], sum(objects.calls.values())
-
-
 @pytest.mark.parametrize("source", ["list", "prefix"])
-def test_twice_the_files_are_twice_the_work(sim: Simulation, source: str) -> None:
-    planned(sim, source, 100)
-    few, many = (planned(sim, source, files) for files in (1_500, 3_000))
-    assert all(most <= 2.3 * least for least, most in zip(few, many, strict=True)), (few, many)
+def test_a_page_of_files_costs_the_same_however_many_were_read_before_it(
+    sim: Simulation, source: str
+) -> None:
+    with work_of(sim.store.database.engine) as counted:
+        marks: list[tuple[int, int]] = []
+        objects = ManyObjects(4_000, on_thousand=lambda: marks.append((counted[0], counted[1])))
+        Planner(sim.store, objects).plan(source)
+    pages = [(after[0] - at[0], after[1] - at[1]) for at, after in pairwise(marks)]
+    (few, little), (many, much) = pages[0], pages[-1]
+    assert len(pages) == 3
+    assert many <= few
+    assert much <= 1.05 * little, pages
+
+
+def test_twice_the_files_take_twice_the_statements_and_calls(sim: Simulation) -> None:
+    def planned(files: int) -> int:
+        objects = ManyObjects(files)
+        with work_of(sim.store.database.engine) as counted:
+            Planner(sim.store, objects).plan("list", f"list of {files}")
+        return counted[0] + sum(objects.calls.values())
+
+    assert planned(2_000) <= 2 * planned(1_000)
