@@ -1,4 +1,4 @@
-"""What a plan asks of its database and of S3 grows as its files do, and no faster."""
+"""What a page of a plan asks of its database does not grow with the pages before it."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -56,13 +56,3 @@ def test_a_page_of_files_costs_the_same_however_many_were_read_before_it(
     assert len(pages) == 3
     assert many <= few
     assert much <= 1.05 * little, pages
-
-
-def test_twice_the_files_take_twice_the_statements_and_calls(sim: Simulation) -> None:
-    def planned(files: int) -> int:
-        objects = ManyObjects(files)
-        with work_of(sim.store.database.engine) as counted:
-            Planner(sim.store, objects).plan("list", f"list of {files}")
-        return counted[0] + sum(objects.calls.values())
-
-    assert planned(2_000) <= 2 * planned(1_000)
