@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from consumers.core.chunks import split
 from consumers.core.cutting import Cutter, Item, limits
 from consumers.core.faults import Missing, PassingFault
+from consumers.core.forecast import file_tokens
 from consumers.core.lifecycle import ChunkState
 from consumers.core.retention import SPLIT
 from consumers.core.rows import Batch, Chunk, ChunkFile, NewChunk, NewRecord
 from consumers.core.world import World
 from consumers.planning import put_split_plan
-from consumers.submit.verdicts import Staging
+from consumers.submit.verdicts import Staging, media_for
 from schemas.facts import ChunkMoved, Fact
 from schemas.models import Model
 
@@ -54,10 +55,12 @@ def _cut(
 
 
 def _item(file: ChunkFile) -> Item:
+    """Return what is to be bought of a file, foreseen by the size it has now."""
+    tokens, _ = file_tokens(media_for(file).kind, file.context, file.size_bytes)
     records = tuple(
         NewRecord(file.position, each.analysis_type, each.attempt, each.max_tokens) for each in file.records
     )
-    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, file.tokens)
+    return Item(file.position, file.file_id, file.s3_key, file.size_bytes, records, tokens)
 
 
 def _bytes(files: Sequence[ChunkFile]) -> int:

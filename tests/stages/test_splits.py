@@ -255,3 +255,15 @@ def test_a_chunk_of_a_later_round_is_split_like_any_other(simulate: NewSimulatio
         (1, ChunkState.COMPLETED),
         (1, ChunkState.COMPLETED),
     ]
+
+
+def test_what_a_split_chunk_may_cost_is_told_by_the_sizes_that_were_found(simulate: NewSimulation) -> None:
+    sim = simulate(min_records=1)
+    sim.policy = replace(sim.policy, max_chunk_bytes=6_000_000)
+    files = sim.media(4)
+    for file in files:
+        sim.objects.put(file["s3_key"], "x" * 3_000_000)
+    sim.submit(**never_measured(files))
+    sim.submit(files, "measured")
+    other = [sim.store.chunk(layout.chunk_id(layout.batch_id("measured"), n)) for n in (0, 1)]
+    assert [the_chunk(sim, n).estimate_usd for n in (1, 2)] == [each.estimate_usd for each in other if each]
