@@ -1,7 +1,6 @@
 """Slots, claims and turns: who may create a job, under which name, and who is stopped."""
 
 from dataclasses import replace
-from itertools import count
 
 import pytest
 
@@ -11,11 +10,12 @@ from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.submit.lookout import FILES_BETWEEN
 from schemas.facts import ReconcilerRan
 from schemas.messages import CancelBatch, Reconcile, RetryBatch
-from tests.fakes.calls import OnCall, ignore
+from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call, before_lease
-from tests.stages.simulation import Crash, Simulation
+from tests.stages.simulation import Simulation
+from tests.stages.sweeps import crash_at
 
 
 def statuses(sim: Simulation) -> list[JobStatus]:
@@ -185,17 +185,6 @@ def test_a_crash_anywhere_in_a_cancel_ends_in_the_same_rows(simulate: NewSimulat
             sim.reconcile()
         assert what_came_of_it(sim, batch_id) == expected, f"after a crash at {calls[nth - 1]}"
         assert not sim.dead
-
-
-def crash_at(nth: int) -> OnCall:
-    """Die at the nth call."""
-    seen = count(1)
-
-    def on_call(call: str) -> None:
-        if next(seen) == nth:
-            raise Crash(call)
-
-    return on_call
 
 
 def test_a_cancel_is_noticed_between_two_files(simulate: NewSimulation) -> None:

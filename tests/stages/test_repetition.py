@@ -1,18 +1,18 @@
 """Any message twice, a crash after any call: the same rows, the same jobs, nothing bought twice."""
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState
-from schemas.messages import Reconcile
+from schemas.messages import Reconcile, RetryBatch
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Crash, Simulation
-
-LEASE_THAT_RUNS_OUT_AT_ONCE = -1
+from tests.stages.sweeps import LEASE_THAT_RUNS_OUT_AT_ONCE, telling
 
 
 def scenario(sim: Simulation) -> str:
@@ -45,14 +45,6 @@ def undisturbed(simulate: NewSimulation) -> tuple[object, list[str]]:
     sim.finish_all()
     result = what_came_of_it(sim, batch_id)
     return result, calls
-
-
-def telling(calls: list[str]) -> list[int]:
-    """Return the numbers of the first and the last call of each kind, what it is about left out."""
-    kinds = [tuple(re.sub("[0-9]+", "", call).rsplit("/", 1)) for call in calls]
-    first = {kind: n for n, kind in reversed(list(enumerate(kinds, 1)))}
-    last = {kind: n for n, kind in enumerate(kinds, 1)}
-    return sorted({*first.values(), *last.values()})
 
 
 def strike(nth: int, how: type[BaseException]) -> tuple[Callable[[str], None], list[str]]:
@@ -122,3 +114,47 @@ def test_all_messages_again_after_the_end_change_nothing(simulate: NewSimulation
     assert what_came_of_it(sim, batch_id) == before
     assert {fact.event for fact in sim.facts[facts:]} <= {"ignored"}
     assert sim.batch(batch_id).state is BatchState.COMPLETED_WITH_ERRORS
+
+
+def eventful(sim: Simulation) -> object:
+    """A batch that meets everything at once, and is sent again by a person.
+
+    One result is there already, one file comes from disk, one is gone and brought back, one answer fails once
+    and one for good; a canary goes first, and budgets are kept.
+    """
+    sim.submit(sim.media(1), "before")
+    sim.finish_all()
+    sim.policy = replace(
+        sim.policy, max_chunk_bytes=20, canary_chunks=1, min_success_ratio=0.5, budget_usd_per_day=Decimal(9)
+    )
+    files = sim.media(6)
+    for file in files[2:4]:
+        sim.objects.buckets["media"].pop(file["s3_key"])
+    sim.local.files["clips/3.mov"] = b"media 3"
+    files[2]["local_path"] = "clips/3.mov"
+    sim.answers.plan("file-2:combined", error(503))
+    sim.answers.plan("file-5:combined", *[error(400, "too long")] * 2)
+    batch_id = sim.submit(files, budget_usd="5")
+    sim.finish_all()
+    sim.objects.put(files[3]["s3_key"], "media 4")
+    sim.post(RetryBatch(batch_id=batch_id))
+    sim.run()
+    sim.finish_all()
+    return what_came_of_it(sim, batch_id)
+
+
+@pytest.mark.parametrize(
+    "step", [17, pytest.param(1, marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])]
+)
+def test_a_crash_in_the_middle_of_an_eventful_batch_ends_in_the_same_rows_and_jobs(
+    simulate: NewSimulation, step: int
+) -> None:
+    sim = simulate()
+    calls: list[str] = []
+    sim.on_call = calls.append
+    expected = eventful(sim)
+    for nth in range(1, len(calls) + 1, step):
+        sim = simulate(lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
+        sim.on_call, struck = strike(nth, Crash)
+        assert eventful(sim) == expected, f"after a crash at {struck}"
+        assert not sim.dead
