@@ -96,9 +96,10 @@ def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
 
     What a job without proof came to counts against an unproven model until it is known.
     """
-    budgets = (chunk.terms.budget_usd, world.policy.budget_usd_per_day)
+    if world.policy.budget_usd_per_day is not None:  # one for all models
+        return tuple(first for model in world.store.models() for first in next_chunk(model, world))
     unproven = chunk.job is None or chunk.job.status not in PAST_VALIDATION
-    made_room = unproven or any(budget is not None for budget in budgets)
+    made_room = unproven or chunk.terms.budget_usd is not None
     return next_chunk(chunk.model, world) if made_room else ()
 
 

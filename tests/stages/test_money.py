@@ -251,6 +251,17 @@ def test_what_jobs_truly_cost_leaves_room_on_the_same_day(simulate: NewSimulatio
     assert sim.batch(batch_id).state is BatchState.COMPLETED
 
 
+def test_what_jobs_of_one_model_leave_of_a_day_goes_to_another_at_once(simulate: NewSimulation) -> None:
+    sim = one_by_one(simulate, slots=20)
+    files = sim.media(3)
+    sim.policy = replace(sim.policy, budget_usd_per_day=estimate(sim, files[:1]))
+    sim.submit(files[1:2], "first")
+    other = sim.submit(files[2:], "second", model="nova-lite")
+    assert states(sim, other) == ["PLANNED"]
+    sim.finish_jobs()
+    assert states(sim, other) == ["SUBMITTED"]
+
+
 def test_only_what_could_be_bought_now_is_staged(simulate: NewSimulation) -> None:
     sim = one_by_one(simulate)
     files = sim.media(5)
