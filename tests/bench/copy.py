@@ -18,6 +18,7 @@ from tests.bench.stub.s3 import ORIGINALS, SIZE
 from tests.bench.table import Scale, Table, Target
 
 FILES = {Scale.TINY: 8, Scale.SHORT: 1500, Scale.FULL: 3000}
+BATCH = {Scale.TINY: 8, Scale.SHORT: 3000, Scale.FULL: 6000}
 ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
 NAIVE, LIMIT = "naive: boto3, one by one", "limit: bare sockets, 128 in flight"
 ONE_32, ONE, TWO = "our port, 32 threads", "our port, 64 threads", "our port, 2 processes of 64"
@@ -119,7 +120,7 @@ TWICE = Batch(2, "a prefix", "same")
 
 def _machine(server: Stub, scale: Scale, naive: _Naive) -> Table:
     """Let submit consumers plan and stage a batch, and count what they ask of S3."""
-    files = FILES[scale]
+    files = BATCH[scale]
     rows, rates, requests = [], {}, {}
     for batch in (PREFIX, LISTED, LISTED_NEVER, TWICE):
         told, rss = _staged(scale, server, batch)
@@ -142,7 +143,7 @@ def _machine(server: Stub, scale: Scale, naive: _Naive) -> Table:
 
 
 def _staged(scale: Scale, server: Stub, batch: Batch) -> tuple[dict[str, Any], float]:
-    files = FILES[scale]
+    files = BATCH[scale]
     server.reset(s3=MILLISECONDS_30, bedrock=MILLISECONDS_30)
     server.control("fill", prefix=f"{ORIGINALS}clip_", count=files)
     request: dict[str, Any] = {
