@@ -60,7 +60,7 @@ class BatchPlanned(Fact):
 
 @dataclass(frozen=True, slots=True)
 class FilesCopied(Fact):
-    """Files of a chunk were copied, uploaded, found already there, or refused; ``bytes`` counts what moved."""
+    """Files of a chunk were copied, uploaded, found there, or refused; ``bytes`` counts what moved."""
 
     event: ClassVar[str] = "files_copied"
     chunk_id: str

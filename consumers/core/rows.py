@@ -52,7 +52,7 @@ class Batch:
     ``committed_usd`` is what its ended chunks cost plus the estimates of its open jobs. ``stopped`` says why
     no more of it is bought (a budget, a canary). With ``canary`` only the first so many chunks may start.
 
-    ``retried`` is the last revision that a person had retried, 0 if none; attempts count from ``first_round``,
+    ``retried`` is the last revision a person had retried, 0 if none; attempts count from ``first_round``,
     the round it began with.
     """
 

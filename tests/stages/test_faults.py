@@ -75,7 +75,7 @@ def test_an_analysis_type_that_left_the_registry_buys_nothing_again(sim: Simulat
     sim.finish_jobs()
     wait_an_hour(sim)
     assert codes(sim, batch_id) == {"RESULT_FETCH_FAILED"}
-    assert "put it back" in sim.results(batch_id)[0]["error"]["message"]
+    assert "put its file back" in sim.results(batch_id)[0]["error"]["message"]
     assert sim.temporary_keys()
     assert len(sim.jobs.created) == 1
 
