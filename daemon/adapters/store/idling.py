@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Double, Row, case, func, select, update
+from sqlalchemy import Connection, Double, case, func, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -74,6 +74,6 @@ def free_since(connection: Connection, chunk_id: str, jobs_open: int, room: Room
     )
     asked = select(chunks.c.created_at, models.c.unwanted_at, freed)
     asked = asked.join(models, models.c.model == chunks.c.base_model)
-    times: Row[Any] = connection.execute(asked.where(chunks.c.chunk_id == chunk_id)).one()
+    times = connection.execute(asked.where(chunks.c.chunk_id == chunk_id)).one()
     known: list[datetime] = [time for time in times if time is not None]
     return max(known)
