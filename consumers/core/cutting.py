@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from consumers.core import layout
@@ -76,7 +77,6 @@ class Cutter:
         The folder carries the batch's time: the same input gives the same folder, for ever.
         """
         names = safe_names([Named(item.s3_key, item.file_id) for item in mine])
-        tokens = self.tokens(mine, cut.padding)
         return NewChunk(
             chunk_id=layout.chunk_id(self.batch.batch_id, index),
             index=index,
@@ -89,7 +89,7 @@ class Cutter:
             safe_names={item.position: named.name for item, named in zip(mine, names, strict=True)},
             records=tuple(record for item in mine for record in item.records),
             created_at=since,
-            estimate_usd=cost(self.model, tokens.input, tokens.output, self.day),
+            estimate_usd=self.estimate(mine, cut.padding),
         )
 
     def chunks(
@@ -104,6 +104,11 @@ class Cutter:
             new.append(self.chunk(items[begin:end], cut, first_index + n, round, since))
             begin = end
         return new
+
+    def estimate(self, mine: Sequence[Item], padding: int) -> Decimal | None:
+        """Return the most that the items' records and the padding may cost; None without a price."""
+        tokens = self.tokens(mine, padding)
+        return cost(self.model, tokens.input, tokens.output, self.day)
 
     def tokens(self, mine: Sequence[Item], padding: int) -> Tokens:
         """Add up the most that the items' records and the padding may take."""

@@ -160,6 +160,9 @@ class Chunks(Protocol):
     def refuse_files(self, held: rows.Held, refusals: Sequence[rows.Refusal]) -> None:
         """Mark files of the chunk REFUSED and drop their records from it."""
 
+    def foresee(self, held: rows.Held, estimate_usd: Decimal | None) -> None:
+        """Store what a chunk may cost by its files as they are now; None where the price is unknown."""
+
     def staged(self, held: rows.Held, padding: int, bytes: int, now: datetime) -> None:
         """PREPARING → READY."""
 

@@ -1,15 +1,17 @@
 """Splitting a chunk whose files turned out larger than planned: its records go into new chunks."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from consumers.core.chunks import split
 from consumers.core.cutting import Cutter, Item, limits
-from consumers.core.faults import Missing, PassingFault
+from consumers.core.faults import PassingFault
 from consumers.core.forecast import file_tokens
 from consumers.core.lifecycle import ChunkState
 from consumers.core.retention import SPLIT
 from consumers.core.rows import Batch, Chunk, ChunkFile, NewChunk, NewRecord
 from consumers.core.world import World
+from consumers.endings import batch_of
 from consumers.planning import put_split_plan
 from consumers.submit.verdicts import Staging, media_for
 from schemas.facts import ChunkMoved, Fact
@@ -30,9 +32,7 @@ def split_chunk(files: Sequence[ChunkFile], model: Model, staging: Staging) -> t
     meanwhile. Raises Cancelled, and PassingFault when others were faster each time.
     """
     chunk, world = staging.chunk, staging.world
-    batch = world.store.batch(chunk.batch_id)
-    if batch is None:
-        raise Missing(f"batch {chunk.batch_id} left the store")
+    batch = batch_of(chunk, world)
     for _ in range(TRIES):
         new = _cut(files, batch, chunk, model, world)
         put_split_plan(batch, chunk.index, new, world)
@@ -42,6 +42,14 @@ def split_chunk(files: Sequence[ChunkFile], model: Model, staging: Staging) -> t
             return (ChunkMoved(chunk.chunk_id, chunk.model, ChunkState.CANCELLED, None, reason),)
         staging.lookout.look()
     raise PassingFault(f"chunk {chunk.chunk_id} was not split: others took the numbers of its new chunks")
+
+
+def estimate(
+    files: Sequence[ChunkFile], padding: int, chunk: Chunk, model: Model, world: World
+) -> Decimal | None:
+    """Return the most a chunk may cost by its files as they are now; None where the price is unknown."""
+    cutter = Cutter(batch_of(chunk, world), model, world.analyses, world.now.date())
+    return cutter.estimate([_item(file) for file in files], padding)
 
 
 def _cut(

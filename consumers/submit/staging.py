@@ -10,7 +10,7 @@ from consumers.submit.checking import check_folder, listing
 from consumers.submit.copying import copy_files
 from consumers.submit.lookout import Cancelled, Lookout
 from consumers.submit.requesting import write_manifest
-from consumers.submit.splitting import is_too_large, split_chunk
+from consumers.submit.splitting import estimate, is_too_large, split_chunk
 from consumers.submit.uploading import upload_files
 from consumers.submit.verdicts import Staging, Verdicts
 from schemas.facts import ChunkMoved, Fact, FilesCopied
@@ -46,6 +46,7 @@ def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
     if is_too_large(files, model, world):
         return (*facts, *split_chunk(files, model, staging))
     padding = write_manifest(chunk, files, model, world)
+    world.store.foresee(staging.held, estimate(files, padding, chunk, model, world))
     world.store.staged(staging.held, padding, sum(file.size_bytes for file in files), world.now)
     waited = (world.now - chunk.created_at).total_seconds()
     return (*facts, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))

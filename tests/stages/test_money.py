@@ -137,6 +137,18 @@ def test_a_batch_whose_estimate_exceeds_its_budget_is_refused_before_anything_st
     ]
 
 
+def test_a_file_larger_than_its_sender_said_is_bought_only_within_the_budget(
+    simulate: NewSimulation,
+) -> None:
+    sim = one_by_one(simulate)
+    sim.objects.put("proxy_video/a.mov", "a", size=900_000_000)
+    file = {"file_id": 1, "s3_key": "proxy_video/a.mov", "size_bytes": 1}
+    batch_id = sim.submit([file], budget_usd="0.02", options={"reuse": "never"})
+    assert not sim.jobs.requests
+    assert sim.outcomes(batch_id) == {"1:combined": "NOT_BOUGHT"}
+    assert "budget_usd of 0.02 USD" in sim.batch(batch_id).reason
+
+
 def test_a_batch_whose_estimate_is_its_budget_is_bought(simulate: NewSimulation) -> None:
     sim = one_by_one(simulate)
     files = sim.media(3)

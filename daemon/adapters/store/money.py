@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select, update
 from sqlalchemy.sql.selectable import Select
 
+from consumers.core.rows import Held
 from daemon.adapters.store.database import Database, insert
+from daemon.adapters.store.leases import guard
 from daemon.adapters.tables import batches, chunk_starts, chunks, days, job_open, jobs
 from schemas.models import base_model
 
@@ -29,6 +31,13 @@ class Money:
         with self.database.read() as connection:
             total, unpriced = connection.execute(asked).one()
         return None if unpriced else total or Decimal(0)
+
+    def foresee(self, held: Held, estimate_usd: Decimal | None) -> None:
+        """Store what a chunk may cost by its files as they are now."""
+        foreseen = update(chunks).where(chunks.c.chunk_id == held.id, chunks.c.committed_on.is_(None))
+        with self.database.write() as connection:
+            guard(connection, held)
+            connection.execute(foreseen.values(estimate_usd=estimate_usd))
 
     def backlog(self, model: str) -> int:
         """Count the chunks of a model that wait or run."""
