@@ -22,7 +22,10 @@ STAGED_FOR_LONG = timedelta(hours=24)
 
 
 def submit_chunk(message: SubmitChunk, world: World) -> Outcome:
-    """Take the chunk's lease and move it on; without room its row waits and the message ends."""
+    """Take the chunk's lease and move it on; without room its row waits and the message ends.
+
+    A chunk that somebody is at work on already leaves the message to the next one.
+    """
     chunk = world.store.chunk(message.chunk_id)
     if chunk is None:
         return Refuse("unknown_chunk", f"chunk {message.chunk_id} is not in the store")
@@ -30,7 +33,7 @@ def submit_chunk(message: SubmitChunk, world: World) -> Outcome:
         return done(then=_follow(chunk, world))
     held = world.hold(Leased.CHUNK, chunk.chunk_id)
     if held is None:
-        return Done()
+        return done(then=next_chunk(chunk.model, world))
     chunk = reread(chunk, world)
     if chunk.state is ChunkState.READY and not _is_stale(chunk, world):
         return create_job(chunk, held, world)

@@ -21,14 +21,18 @@ def world(state: ChunkState) -> Any:
 
 
 def meet(concurrency: int, busy: int, then: ChunkState) -> Outcome:
-    """Let one more chunk arrive while so many are being staged."""
+    """Let one more chunk arrive while so many are being staged; returns what it met."""
     waiting = [ChunkState.PLANNED] * busy + [then]
+    met: list[Outcome] = []
 
     def stage(message: SubmitChunk, inside: Any) -> Outcome:
-        return lane(message, world(waiting.pop(0))) if waiting else RAN
+        if waiting:
+            met.append(lane(message, world(waiting.pop(0))))
+        return RAN
 
     lane = StagingLane(stage, concurrency)
-    return lane(MESSAGE, world(waiting.pop(0)))
+    met.append(lane(MESSAGE, world(waiting.pop(0))))
+    return met[0]
 
 
 @pytest.mark.parametrize("concurrency", [3, 8])
@@ -53,3 +57,21 @@ def test_a_place_is_free_again_after_a_fault() -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):
             lane(MESSAGE, world(ChunkState.PLANNED))
+
+
+def test_those_turned_away_are_sent_for_again_two_at_each_end_of_a_staging() -> None:
+    names = [f"b{'0' * 20}-{number:03}" for number in range(6)]
+    first, second, *others = (SubmitChunk(chunk_id=name) for name in names)
+    ends: list[Outcome] = []
+
+    def stage(message: SubmitChunk, inside: Any) -> Outcome:
+        if message is first:
+            ends.append(lane(second, world(ChunkState.PLANNED)))
+        elif message is second:
+            assert {lane(other, world(ChunkState.PLANNED)) for other in others} == {Done()}
+        return RAN
+
+    lane = StagingLane(stage, 4)
+    ends.append(lane(first, world(ChunkState.PLANNED)))
+    assert ends == [Done(RAN.facts, tuple(others[:2])), Done(RAN.facts, tuple(others[2:]))]
+    assert lane(others[0], world(ChunkState.PLANNED)) == RAN
