@@ -1,5 +1,8 @@
 """Connections to the database, set up alike in every process."""
 
+import random
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from consumers.core.faults import Rejected
 
 SQLITE_WAIT_MS = 20_000
+ASK_AGAIN = (0.001, 0.006)
 _POSTGRES_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=20000 "
     "-c idle_in_transaction_session_timeout=60000"
@@ -87,8 +91,36 @@ def _set_up(connection: Any, _: object) -> None:
 def _begin(connection: Any) -> None:
     """Take the write lock at once: a read that turns into a write later would fail, not wait."""
     mode = connection.get_execution_options().get("novabatch", "write")
-    if mode != "once":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+    if mode == "write":
+        _take_write_lock(connection)
+    elif mode != "once":
+        connection.exec_driver_sql("BEGIN")
+
+
+def _take_write_lock(connection: Any) -> None:
+    """Ask for the lock at short intervals until the wait is over.
+
+    SQLite's own waiting is unfair: who has waited for a while asks ten times a second, who comes just now
+    asks at once. Of several busy writers one then waits for seconds.
+    """
+    driver = connection.connection.driver_connection
+    deadline = time.monotonic() + SQLITE_WAIT_MS / 1000
+    driver.execute("PRAGMA busy_timeout = 0").close()
+    try:
+        while not _has_begun(driver) and time.monotonic() < deadline:
+            time.sleep(random.uniform(*ASK_AGAIN))
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what the callers know
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}").close()
+
+
+def _has_begun(driver: sqlite3.Connection) -> bool:
+    try:
+        driver.execute("BEGIN IMMEDIATE").close()
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 _MAKERS = {"sqlite": _sqlite, "postgresql": _postgres}
