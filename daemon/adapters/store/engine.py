@@ -107,7 +107,7 @@ def _take_write_lock(connection: Any) -> None:
     deadline = time.monotonic() + SQLITE_WAIT_MS / 1000
     driver.execute("PRAGMA busy_timeout = 0").close()
     try:
-        while not _has_begun(driver) and time.monotonic() < deadline:
+        while _is_taken(driver) and time.monotonic() < deadline:
             time.sleep(random.uniform(*ASK_AGAIN))
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what the callers know
@@ -115,12 +115,13 @@ def _take_write_lock(connection: Any) -> None:
         driver.execute(f"PRAGMA busy_timeout = {SQLITE_WAIT_MS}").close()
 
 
-def _has_begun(driver: sqlite3.Connection) -> bool:
+def _is_taken(driver: sqlite3.Connection) -> bool:
+    """Begin a transaction that writes, or tell that somebody else writes just now."""
     try:
         driver.execute("BEGIN IMMEDIATE").close()
-    except sqlite3.OperationalError:
-        return False
-    return True
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False
 
 
 _MAKERS = {"sqlite": _sqlite, "postgresql": _postgres}
