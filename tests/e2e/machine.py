@@ -61,6 +61,10 @@ class Machine:
         """Count the messages that somebody has received and not deleted."""
         return self._depth(queue, "ApproximateNumberOfMessagesNotVisible")
 
+    def waiting(self, queue: str) -> int:
+        """Count the messages that nobody has received."""
+        return self._depth(queue, "ApproximateNumberOfMessages")
+
     def originals(self, label: str, count: int) -> list[dict[str, Any]]:
         """Put small originals into the bucket, under names Bedrock would refuse."""
         files = []
@@ -120,7 +124,7 @@ class Machine:
         return counts
 
     def dead_letters(self, queue: str) -> int:
-        return self._depth(f"{queue}-dlq", "ApproximateNumberOfMessages")
+        return self.waiting(f"{queue}-dlq")
 
     def _depth(self, queue: str, attribute: str) -> int:
         url = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
