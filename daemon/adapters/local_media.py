@@ -122,10 +122,10 @@ class MediaRoots:
 
 
 def _resolved(base: Path, path: str) -> Path:
+    if "\0" in path:
+        raise Rejected(f"local_path {path!r} is no path: it holds a null byte")
     try:
         return Path(os.path.realpath(base / path))
-    except ValueError as error:
-        raise Rejected(f"local_path {path!r} is no path: {error}") from error
     except OSError as error:
         raise _fault_of(error, path) from error
 
