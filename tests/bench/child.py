@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from deploy.local.processes import ROOT
@@ -44,12 +45,17 @@ def start(scale: Scale, work: str, environment: Mapping[str, str] | None = None,
         return lambda: ran
     variables = {**os.environ, **(environment or {})}
     command = [sys.executable, "-m", "tests.bench.child", work, json.dumps(arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
+    log = TemporaryFile("w+")  # noqa: SIM115 - open until the child has ended
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, env=variables
+    )
 
     def join() -> Ran:
         told, _ = process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"{command} ended with {process.returncode}")
+        with log:
+            if process.returncode:
+                log.seek(0)
+                raise RuntimeError(f"{command} ended with {process.returncode}: {log.read()[-2000:]}")
         return Ran(**json.loads(told.splitlines()[-1]))
 
     return join
@@ -96,5 +102,5 @@ def _run(work: str, arguments: Mapping[str, Any]) -> Ran:
 if __name__ == "__main__":
     from daemon import logs
 
-    logs.configure("warning", "json")
+    logs.configure("info", "json")
     print(json.dumps(asdict(_run(sys.argv[1], json.loads(sys.argv[2])))))
