@@ -1,7 +1,7 @@
 """SIGKILL at every single AWS call of a batch, before and after it is carried out: nothing lost or twice."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,6 +18,7 @@ from tests.e2e import forks
 from tests.e2e.machine import QUEUES, Machine, machine
 
 VICTIM = "victim"
+POLL_OUTLIVES_ITS_CALLER = 2.0
 # One thing after the other, so that two runs make the same calls; and no reconciler comes to help.
 ONE_BY_ONE = {
     "NOVABATCH_CONCURRENCY": "1",
@@ -77,7 +78,7 @@ class Scene:
         """Kill the victim at its nth call for a batch, if it makes so many, and let another go on."""
         self.control.add_faults(calls=[{"caller": VICTIM, "skip": nth - 1, "count": 1, "hold": moment}])
         batch_id = self.post(f"{moment}-{nth}")
-        assert processes.wait_until(lambda: bool(self.held()) or self.running.ended(batch_id), 30)
+        self.wait(lambda: bool(self.held()) or self.running.ended(batch_id))
         held = self.held()
         if held:
             forks.kill(self.victim)
@@ -89,6 +90,12 @@ class Scene:
             self.victim = self.start(self.role, VICTIM)
         return batch_id, bool(held)
 
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait, if need be until a message is visible again that an open poll of the dead process took."""
+        if not processes.wait_until(condition, POLL_OUTLIVES_ITS_CALLER):
+            self.let_time_pass()
+            assert processes.wait_until(condition, 30)
+
     def let_time_pass(self) -> None:
         """End leases and visibility of what the dead process had in hand, as time would."""
         with self.running.engine.begin() as connection:
@@ -98,7 +105,7 @@ class Scene:
 
     def what_came_of(self, batch_id: str) -> list[str]:
         """Return rows, jobs, objects and results of a batch, without what tells it from the others."""
-        assert processes.wait_until(lambda: self.running.ended(batch_id), 30), self.running.batch(batch_id)
+        self.wait(lambda: self.running.ended(batch_id))
         with self.running.engine.connect() as connection:
             told = [tuple(row) for asked in ROWS for row in connection.execute(of(asked, batch_id))]
         bought = [(job["name"], job["token"], job["records"]) for job in self.running.jobs(batch_id)]
