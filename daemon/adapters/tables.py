@@ -122,6 +122,10 @@ chunks = Table(
     Column("estimate_usd", Usd),
     Column("committed_usd", Usd),
     Column("committed_on", Words),
+    # Where the output lies, if not in the chunk's own folder: a job taken in from elsewhere.
+    Column("output_uri", Words),
+    # Records of it that wait to be sent again in a chunk of a later round.
+    Column("to_resend", Integer, nullable=False, default=0),
     Column("padding_input_tokens", BigInteger),
     Column("padding_output_tokens", BigInteger),
     Column("padding_cost_usd", Usd),
@@ -134,6 +138,7 @@ chunks = Table(
     Column("cleaned_at", Time),
     Column("cleaned_objects", BigInteger),
     Column("cleaned_bytes", BigInteger),
+    Column("raw_removed_at", Time),
     *_troubles(),
     *_lease(),
     UniqueConstraint("batch_id", "number"),
@@ -184,6 +189,8 @@ records = Table(
     Column("retryable", Boolean, nullable=False, default=False),
     Column("repaired", Boolean, nullable=False, default=False),
     Column("stop_reason", Words),
+    # How many parts of its answer were left empty.
+    Column("missing", Integer),
     Column("input_tokens", BigInteger),
     Column("output_tokens", BigInteger),
     Column("cost_usd", Usd),
@@ -250,6 +257,7 @@ chunk_over = state_in(chunks, CHUNK_ENDS)
 chunk_unread = state_in(chunks, [ChunkState.ENDED])
 chunk_uncleaned = and_(chunk_over, chunks.c.cleaned_at.is_(None), chunks.c.preparing_at.is_not(None))
 batch_open = state_in(batches, frozenset(BatchState) - BATCH_ENDS)
+chunk_resends = chunks.c.to_resend > literal_column("0")
 job_open = jobs.c.ended_at.is_(None)
 job_ended = jobs.c.ended_at.is_not(None)
 record_unread = records.c.error_code == literal_column("'RESULT_FETCH_FAILED'")
@@ -272,6 +280,7 @@ _partial(
 _partial("ix_chunks_unended", chunks.c.batch_id, where=chunk_unended)
 _partial("ix_chunks_unread", chunks.c.chunk_id, where=chunk_unread)
 _partial("ix_chunks_uncleaned", chunks.c.finished_at, where=chunk_uncleaned)
+_partial("ix_chunks_to_resend", chunks.c.batch_id, where=chunk_resends)
 _partial("ix_batches_open", batches.c.state, where=batch_open)
 _partial("ix_jobs_open", jobs.c.base_model, where=job_open)
 _partial("ix_jobs_ended", jobs.c.base_model, jobs.c.ended_at, where=job_ended)
