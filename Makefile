@@ -29,8 +29,8 @@ else
 endif
 	touch $@
 
-demo: $(READY) ## one batch from message to stored results on a local AWS; MEDIA=folder takes your own files
-	$(BIN)/python -m deploy.local demo $(if $(MEDIA),"$(MEDIA)")
+demo: $(READY) ## one batch from message to stored results on a local AWS; MEDIA=folder takes your own files, BAD_DAY=1 all faults
+	$(BIN)/python -m deploy.local demo $(if $(MEDIA),"$(MEDIA)") $(if $(BAD_DAY),--bad-day)
 
 up: $(READY) ## the local AWS and the three consumers, until Ctrl-C
 	$(BIN)/python -m deploy.local up

@@ -13,7 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     chosen = parser().parse_args(arguments)
     if chosen.command == "demo":
-        return int(import_module("deploy.local.demo").run(chosen.media, chosen.dir))
+        demo = import_module("deploy.local.demo")
+        return int(demo.run(chosen.media, chosen.dir, *([demo.BadDay] if chosen.bad_day else [])))
     from deploy.local import up
 
     return up.run(chosen.dir, chosen.port, consumers=chosen.consumers)
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "media", nargs="?", type=Path, metavar="MEDIA_DIR", help="a folder of media (default: made here)"
     )
+    demo.add_argument("--bad-day", action="store_true", help="with everything going wrong that can")
     for command in (up, demo):
         command.add_argument(
             "--dir", type=Path, default=DIRECTORY, help="where env, logs and data go (%(default)s)"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 from deploy.local import processes, stack
 from deploy.local.processes import Child, Server
@@ -74,9 +74,17 @@ def _quoted(value: str) -> str:
 
 @contextmanager
 def running(
-    directory: Path, port: int | None = None, *, consumers: bool = True, step_seconds: float = 0.5
+    directory: Path,
+    port: int | None = None,
+    *,
+    consumers: bool = True,
+    step_seconds: float = 0.5,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Local]:
-    """Run the environment for as long as the block lasts; every child is stopped at its end."""
+    """Run the environment, with ``more`` settings, for as long as the block lasts.
+
+    Every child is stopped at its end.
+    """
     _prepare(directory)
     started: list[Child] = []
     local: Local | None = None
@@ -84,7 +92,7 @@ def running(
         server = _server(directory, port, step_seconds)
         started.append(server.child)
         stack.create(server.url)
-        local = Local(directory, server, settings(directory, server.url))
+        local = Local(directory, server, {**settings(directory, server.url), **more})
         write_environment(directory / "env", local.environment)
         _migrate(local)
         if consumers:

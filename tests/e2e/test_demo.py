@@ -42,6 +42,27 @@ def test_the_demo_stores_every_answer_and_leaves_nothing_behind(tmp_path: Path) 
     assert_nothing_runs(tmp_path)
 
 
+def test_a_bad_day_ends_with_every_record_accounted_for(tmp_path: Path) -> None:
+    done = demo("--bad-day", "--dir", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tmp_path / "demo" / "results.jsonl").read_text()
+    lines = [json.loads(line) for line in text.rstrip("\n").split("\n")]
+    outcomes = {line["file_id"]: line["outcome"] for line in lines}
+    spoilt = {n: outcome for n, outcome in outcomes.items() if outcome not in {"SUCCEEDED", "REFUSED"}}
+    assert spoilt == {13: "FILTERED", 14: "MODEL_ERROR"}
+    assert len(outcomes) == 17
+    assert {line["attempt"] for line in lines if line["file_id"] in {7, 8, 9, 10, 11}} <= {2, 3}
+    assert_nothing_runs(tmp_path)
+
+
+def test_a_bad_day_needs_files_enough_for_all_that_goes_wrong(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "clip.mov").write_bytes(b"0")
+    done = demo(str(tmp_path / "own"), "--bad-day", "--dir", str(tmp_path / "state"), seconds=60)
+    assert done.returncode == 2
+    assert "needs 15 files" in done.stderr
+
+
 def test_the_demo_takes_a_folder_of_the_users_own(tmp_path: Path) -> None:
     own = tmp_path / "my media"
     videos = make_media(tmp_path / "made")

@@ -67,6 +67,9 @@ def _problem(each: Answer) -> str:
     if wanted is not None:
         as_wanted = found == f"{REFUSED} {wanted}"
         return "" if as_wanted else f"{each.original.key}: {REFUSED} {wanted} expected, {found} found"
+    if each.original.outcome is not None:
+        as_wanted = each.outcome == each.original.outcome
+        return "" if as_wanted else f"{each.original.key}: {each.original.outcome} expected, {found} found"
     if each.is_good or (each.outcome == REFUSED and each.original.may_be_refused):
         return ""
     return f"{each.original.key}: {found} {why}".rstrip()

@@ -19,12 +19,17 @@ class NoMediaError(Exception):
 
 @dataclass(frozen=True)
 class Original:
-    """One listed file: where it lies in the bucket, and the refusal the demo expects for it."""
+    """One listed file: where it lies in the bucket, and what the demo expects of it.
+
+    ``refusal`` is the code it must be refused with, ``outcome`` the one its record must end with if that is
+    not a whole answer.
+    """
 
     file_id: int
     key: str
     path: Path | None
     refusal: str | None = None
+    outcome: str | None = None
     may_be_refused: bool = False
     content_type: str | None = None
     etag: str | None = None

@@ -74,6 +74,16 @@ def show_copies(console: Console, chunks: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"  cleaned: nova_batch/{chunk['folder']}/ and its output: {size}", soft_wrap=True)
 
 
+def show_troubles(console: Console, struck: Sequence[tuple[str, int]]) -> None:
+    """Show what went wrong on purpose, and how often."""
+    table = _table("What went wrong on purpose", "trouble", "times")
+    table.columns[1].justify = "right"
+    for what, times in struck:
+        table.add_row(what, str(times))
+    console.print(table)
+    console.print()
+
+
 def show_bill(console: Console, status: Mapping[str, Any]) -> None:
     """Show what the batch cost."""
     on_demand = status["cost_on_demand_usd"] or "unknown"

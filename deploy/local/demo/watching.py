@@ -36,8 +36,8 @@ def watch(local: Local, environment: Mapping[str, str], request_id: str) -> Iter
 
 
 def is_over(status: Mapping[str, Any]) -> bool:
-    """Tell whether a batch has ended and every chunk that had a folder is cleaned."""
-    cleaned = all(chunk["cleaned_at"] or chunk["state"] == "CANCELLED" for chunk in status["chunks"])
+    """Tell whether a batch has ended and every chunk with stored results is cleaned."""
+    cleaned = all(chunk["cleaned_at"] or chunk["state"] != "COMPLETED" for chunk in status["chunks"])
     return status["state"] in ENDS and cleaned
 
 
