@@ -191,7 +191,8 @@ def _in_order(bounds: Bounds) -> Bounds:
 
 _Limit = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 _Bounds = Annotated[tuple[_Limit, _Limit], AfterValidator(_in_order)]
-_Usd = Annotated[Decimal, BeforeValidator(_plain_number), Field(ge=0, allow_inf_nan=False)]
+# A token then costs whole units of 10^-12 USD, the least that the store keeps: no cost is ever rounded.
+_Usd = Annotated[Decimal, BeforeValidator(_plain_number), Field(ge=0, decimal_places=6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1, strict=True)]
 
 

@@ -62,13 +62,30 @@ def batch_lines(document: Document) -> list[str]:
         f"files     {files['total']}, of them refused {files['refused']}",
         f"records   {records['total']}" + (f": {', '.join(told)}" if told else ""),
         f"tokens    {tokens['input']} in, {tokens['output']} out",
-        f"cost      {document['cost_usd'] or unknown} USD, of it padding "
-        f"{document['cost_padding_usd'] or unknown}, superseded {document['cost_superseded_usd'] or unknown}",
-        f"          on demand it would have been {document['cost_on_demand_usd'] or unknown} USD",
+        *_bill(document),
         f"estimate  at most {document['estimate_usd'] or unknown} USD, committed {_committed(document)}",
         *_held_back(document),
         f"times     created {moment(document['created_at'])}, finished {moment(document['finished_at'])}",
     ]
+
+
+def _bill(document: Document) -> Iterator[str]:
+    """Say what was paid and for what, and what the same records would have cost on demand."""
+    names = ("cost_usd", "cost_padding_usd", "cost_superseded_usd", "cost_on_demand_usd")
+    cost, padding, retries, on_demand = (_amount(document[name]) for name in names)
+    files = None if cost is None or padding is None or retries is None else cost - padding - retries
+    saved = None if cost is None or on_demand is None else on_demand - cost
+    parts = {"files": files, "padding": padding, "retries": retries}
+    yield f"cost      {_told(cost)} USD: " + ", ".join(f"{name} {_told(usd)}" for name, usd in parts.items())
+    yield f"on demand {_told(on_demand)} USD for the same records, without padding: saved {_told(saved)}"
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _told(amount: Decimal | None) -> str:
+    return money(amount) or "unknown"
 
 
 def _committed(document: Document) -> str:

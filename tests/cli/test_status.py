@@ -119,6 +119,12 @@ def test_a_batch_answers_to_its_request_id(cli: CommandLine, ended: str) -> None
     assert cli.document("status", "r") == cli.document("status", BATCH)
 
 
+def test_a_bill_tells_what_was_paid_for_and_what_was_saved(cli: CommandLine, ended: str) -> None:
+    said = cli.ok("status", "r").splitlines()
+    assert "cost      0.00064625 USD: files 0.0003025, padding 0.00034375, retries 0" in said
+    assert "on demand 0.000605 USD for the same records, without padding: saved -0.00004125" in said
+
+
 def test_what_is_not_known_yet_is_null(cli: CommandLine, sqlite_store: SqlStore) -> None:
     plant(sqlite_store)
     document = cli.document("status", "r")
@@ -137,7 +143,9 @@ def test_an_answer_without_a_price_makes_the_bill_unknown(cli: CommandLine, sqli
     document = cli.document("status", "r")
     assert (document["cost_usd"], document["cost_on_demand_usd"]) == (None, None)
     assert document["tokens"] == {"input": 7, "output": 1}
-    assert "cost      unknown USD" in cli.ok("status", "r")
+    said = cli.ok("status", "r").splitlines()
+    assert "cost      unknown USD: files unknown, padding 0, retries 0" in said
+    assert "on demand unknown USD for the same records, without padding: saved unknown" in said
 
 
 def test_status_of_all_has_the_newest_first_and_the_last_errors(

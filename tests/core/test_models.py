@@ -140,6 +140,10 @@ def test_without_a_file_the_built_in_models_remain(text: str | None) -> None:
             json.dumps({"models": [{"id": "x.y", "prices": [PRICE | {"input_per_million": -1}]}]}),
             r"models\.0\.prices\.0\.input_per_million cannot be",
         ),
+        (
+            json.dumps({"models": [{"id": "x.y", "prices": [PRICE | {"input_per_million": "0.1234567"}]}]}),
+            r"models\.0\.prices\.0\.input_per_million cannot be.*no more than 6 decimal places",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_the_field_and_the_remedy(text: str, message: str) -> None:

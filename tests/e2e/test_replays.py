@@ -2,15 +2,20 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consumers.core import layout
+from daemon.adapters.views import Views
 from deploy.local import processes, stack
+from schemas.models import load_models
 from tests.e2e.machine import QUEUES, Machine, machine
 
 REFUSED_URI = b"Provided S3 URI is invalid"
@@ -60,6 +65,8 @@ RUNS = {
     "over 5 GB": LARGE,
 }
 CHUNKS = dict(zip(RUNS, (2, 3, 4, 1, 1, 2), strict=True))
+PADDED = {"35 videos", "special characters", "over 5 GB"}
+PRICE_IN, PRICE_OUT = Decimal("0.165e-6"), Decimal("1.375e-6")
 
 
 def size_of(name: str) -> int:
@@ -130,6 +137,31 @@ def check_results(running: Machine, run: str, batch_id: str) -> None:
     assert not [key for key in stored if REFUSED_URI in body(running, key)]
 
 
+def check_bill(running: Machine, run: str, batch_id: str) -> None:
+    """See the files at half of what they cost on demand, where nobody needs padding, to the last digit."""
+    status = Views(running.engine, load_models()).status(batch_id)
+    assert status is not None
+    names = ("cost_usd", "cost_padding_usd", "cost_superseded_usd", "cost_on_demand_usd")
+    cost, padding, retries, on_demand = (Decimal(status[name]) for name in names)
+    tokens = status["tokens"]
+    assert cost == tokens["input"] * PRICE_IN + tokens["output"] * PRICE_OUT
+    assert cost - padding == sum(Decimal(line["cost_usd"]) for line in running.results(batch_id))
+    assert cost - padding == on_demand / 2
+    assert retries == 0
+    assert (padding > 0) == any(chunk["padding"] for chunk in status["chunks"]) == (run in PADDED)
+    if run == "35 videos":
+        said = printed(running, "status", run)
+        assert f"{cost} USD: files {cost - padding}, padding {padding}, retries 0\n" in said
+        assert f"on demand {on_demand} USD for the same records" in said
+
+
+def printed(running: Machine, *words: str) -> str:
+    """Return what a verb prints to an operator."""
+    command = [sys.executable, "-m", "daemon", *words]
+    environment = running.local.consumer_environment()
+    return subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
+
+
 def dead_letters(running: Machine, queues: Iterable[str]) -> int:
     return sum(running.dead_letters(queue) for queue in queues)
 
@@ -147,6 +179,7 @@ def test_the_production_runs_all_succeed_and_leave_every_original_alone(tmp_path
         for run, batch_id in batches.items():
             check_chunks(running, run, batch_id)
             check_results(running, run, batch_id)
+            check_bill(running, run, batch_id)
         assert processes.wait_until(running.is_clean, 30)
         assert originals(running) == before
         assert dead_letters(running, QUEUES.values()) == 0
