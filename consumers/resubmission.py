@@ -8,7 +8,7 @@ from consumers.core.cutting import Item
 from consumers.core.faults import Rejected
 from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
 from consumers.core.world import World
-from consumers.planning import put_plan
+from consumers.planning import put_round_plan
 from consumers.windows import cut_windows
 from schemas.facts import RoundAdded
 from schemas.models import Model
@@ -48,7 +48,7 @@ def resubmit(batch: Batch, held: Held, items: Items, world: World) -> RoundAdded
             yield from new
 
     tally = _Tally()
-    put_plan(batch, round_, tally.of(chunks(), world), world)
+    put_round_plan(batch, round_, tally.of(chunks(), world), world)
     if not world.store.add_round(held, round_, chunks(), batch.changes):
         return None
     return RoundAdded(batch.batch_id, round_, tally.chunks, tally.records)

@@ -46,6 +46,12 @@ class Batches(Protocol):
     def chunk_plans(self, batch_id: str, round: int) -> Iterator[rows.NewChunk]:
         """Return the stored chunks of one round, in order, with their records."""
 
+    def planned_files(self, batch_id: str) -> Iterator[rows.NewFile]:
+        """Stream all files of a batch in plan order, REFUSED ones too, with what is reused of them."""
+
+    def files_at(self, batch_id: str, positions: Iterable[int]) -> Iterator[rows.NewFile]:
+        """Stream the files at these places of a plan, in order, as ``planned_files``."""
+
     def start_batch(self, batch_id: str) -> None:
         """PLANNED → RUNNING; nothing if it runs already."""
 

@@ -24,7 +24,7 @@ def finish_plan(batch: Batch, held: Held, world: World) -> list[Fact]:
     The decision is stored with the plan before anything follows from it: a run cut short goes on with it.
     """
     count = world.store.count(batch.batch_id)
-    put_plan(batch, 0, world.store.chunk_plans(batch.batch_id, 0), world)
+    put_plan(batch, world)
     answer = batch.cursor.get("answer")
     if answer is None:
         answer = _answer(batch, count, world)

@@ -35,7 +35,7 @@ def split_chunk(files: Sequence[ChunkFile], model: Model, staging: Staging) -> t
     batch = batch_of(chunk, world)
     for _ in range(TRIES):
         new = _cut(files, batch, chunk, model, world)
-        put_split_plan(batch, chunk.index, new, world)
+        put_split_plan(batch, chunk.index, chunk.round, new, world)
         world.checkpoint()
         reason = _reason(files, new, model, world)
         if world.store.split(staging.held, new, reason, world.now):

@@ -110,7 +110,8 @@ def body(running: Machine, key: str) -> bytes:
 
 def plan(running: Machine, batch_id: str) -> list[dict[str, Any]]:
     """Return the chunks of a batch as its plan has them."""
-    return [json.loads(line) for line in body(running, layout.plan_key(batch_id)).splitlines()[1:]]
+    lines = map(json.loads, body(running, layout.plan_key(batch_id)).splitlines())
+    return [line for line in lines if "chunk_id" in line]
 
 
 def check_chunks(running: Machine, run: str, batch_id: str) -> None:

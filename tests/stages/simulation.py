@@ -137,6 +137,11 @@ class Simulation:
         text = self.objects.text(layout.results_key(batch_id))
         return [json.loads(line) for line in text.split("\n") if line]
 
+    def planned(self, key: str) -> list[dict[str, Any]]:
+        """Return the chunks that a plan names."""
+        lines = map(json.loads, self.objects.text(key).splitlines())
+        return [line for line in lines if "chunk_id" in line]
+
     def outcomes(self, batch_id: str) -> dict[str, str]:
         """Return the outcome of each file and type, as the results file tells them."""
         return {

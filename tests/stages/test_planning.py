@@ -11,6 +11,8 @@ import pytest
 from consumers.core import layout
 from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState
+from consumers.core.plan_reading import PlannedChunk, read_plan
+from consumers.core.rows import NewFile
 from daemon.adapters.store import SqlStore
 from schemas.messages import SubmitBatch
 from schemas.parsing import parse
@@ -167,3 +169,23 @@ def test_any_value_in_context_and_metadata_goes_the_whole_way_and_is_the_same_ag
     assert not sim.dead
     assert sim.batch(layout.batch_id("r")).state is BatchState.COMPLETED
     assert len(sim.jobs.created) == 1
+
+
+def test_the_plan_in_s3_names_every_file_as_the_store_has_it(sim: Simulation) -> None:
+    bought = sim.submit(sim.media(1), "before")
+    sim.finish_all()
+    sim.store.pause("*", "only the plan counts", sim.now)
+    sim.objects.put("proxy_video/notes.txt", "no media")
+    put_list(sim, [*sim.media(2), {"file_id": "n", "s3_key": "proxy_video/notes.txt"}])
+    batch_id = sim.submit(None, files_from=FROM_LIST)
+    head, entries = read_plan(sim.objects.text(layout.plan_key(batch_id)).encode().split(b"\n"))
+    kept = list(entries)
+    chunks = [each.chunk for each in kept if isinstance(each, PlannedChunk)]
+    assert chunks == list(sim.store.chunk_plans(batch_id, 0))
+    files = [each for each in kept if isinstance(each, NewFile)]
+    assert files == list(sim.store.planned_files(batch_id))
+    told = [(file.echo, file.code, bool(file.etag)) for file in files]
+    assert told == [(1, "", True), (2, "", True), ("n", "format", False)]
+    assert files[0].reused == {"combined": f"{bought}/0/combined/1"}
+    assert head.batch.request == sim.store.request_of(batch_id)
+    assert head.batch.created_at == sim.batch(batch_id).created_at

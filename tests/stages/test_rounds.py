@@ -1,7 +1,5 @@
 """Another round of a batch, while others look at the same batch or the process dies."""
 
-import json
-
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from schemas.messages import CancelBatch, SettleBatch
@@ -23,9 +21,9 @@ def test_the_plan_of_a_round_names_the_chunks_that_were_stored(simulate: NewSimu
     batch_id = sim.submit(sim.media(2))
     at_call(sim, "writer", "plan-r1", "done", act=die_and_come_back_with_other_settings)
     sim.finish_all()
-    lines = sim.objects.text(layout.plan_key(batch_id, 1)).splitlines()[1:]
+    planned = sim.planned(layout.plan_key(batch_id, 1))
     stored = [chunk_id for chunk_id, _ in sim.store.chunk_ids(batch_id)][1:]
-    assert [json.loads(line)["chunk_id"] for line in lines] == stored
+    assert [chunk["chunk_id"] for chunk in planned] == stored
     assert len(stored) == 2
 
 

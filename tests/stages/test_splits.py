@@ -1,6 +1,5 @@
 """Chunks that turn out too large: their records go into new chunks, whatever happens meanwhile."""
 
-import json
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -59,11 +58,11 @@ def test_the_plan_of_the_new_chunks_stands_in_s3_before_they_do(sim: Simulation)
     at_call(sim, "objects.writer", key, act=lambda: before.append(len(sim.store.chunk_ids(BATCH))))
     sim.run()
     assert before == [1]
-    _, *lines = [json.loads(line) for line in sim.objects.text(key).splitlines()]
-    assert [line["chunk_id"] for line in lines] == [f"{BATCH}-00{n}" for n in (1, 2, 3)]
-    assert [sorted(line["files"]) for line in lines] == [["0", "1"], ["2", "3"], ["4", "5"]]
+    planned = sim.planned(key)
+    assert [chunk["chunk_id"] for chunk in planned] == [f"{BATCH}-00{n}" for n in (1, 2, 3)]
+    assert [sorted(chunk["files"]) for chunk in planned] == [["0", "1"], ["2", "3"], ["4", "5"]]
     jobs = {request.name for request in sim.jobs.created}
-    assert jobs == {line["job_name"] for line in lines}
+    assert jobs == {chunk["job_name"] for chunk in planned}
 
 
 def test_a_split_chunk_says_so_once_and_its_folder_is_cleaned(sim: Simulation) -> None:
@@ -127,9 +126,7 @@ def test_two_chunks_of_a_batch_that_are_split_at_once_take_different_numbers(sim
     states = [state for _, state in sim.store.chunk_ids(BATCH)]
     assert states == [ChunkState.CANCELLED] * 2 + [ChunkState.COMPLETED] * 6
     planned = [
-        json.loads(line)["chunk_id"]
-        for index in (0, 1)
-        for line in sim.objects.text(layout.split_plan_key(BATCH, index)).splitlines()[1:]
+        chunk["chunk_id"] for index in (0, 1) for chunk in sim.planned(layout.split_plan_key(BATCH, index))
     ]
     assert sorted(planned) == [f"{BATCH}-{n:03}" for n in range(2, 8)]
 

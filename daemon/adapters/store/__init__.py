@@ -7,6 +7,7 @@ from daemon.adapters.store.chunks import Chunks
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.engine import make_engine
 from daemon.adapters.store.failed import Failed
+from daemon.adapters.store.file_rows import Files
 from daemon.adapters.store.idling import Idling
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
@@ -31,6 +32,7 @@ class SqlStore(
     Leases,
     Batches,
     Plans,
+    Files,
     Rounds,
     Stopping,
     Chunks,

@@ -1,19 +1,18 @@
 """REFUSED files: looked at again, and taken into a later round."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, update
 
 from consumers.core.rows import RECHECKED, Held, NewFile
 from daemon.adapters.store.database import Database
+from daemon.adapters.store.file_rows import stream_files
 from daemon.adapters.store.leases import guard
-from daemon.adapters.store.plans import file_row, new_file
+from daemon.adapters.store.plans import file_row
 from daemon.adapters.store.reuse import add_links
-from daemon.adapters.tables import files, records
+from daemon.adapters.tables import files
 
-FILES_AT_ONCE = 500
 _MEASURED = ("size_bytes", "etag", "source", "kind", "analysis_types", "tokens", "code", "reason")
 
 
@@ -24,11 +23,12 @@ class Refused:
 
     def refused_files(self, batch_id: str) -> Iterator[NewFile]:
         """Stream the REFUSED files of a batch that were not found fine since, in plan order."""
-        return self._stream(batch_id, and_(files.c.code != "", files.c.code != RECHECKED))
+        which = and_(files.c.code != "", files.c.code != RECHECKED)
+        return stream_files(self.database, batch_id, which)
 
     def rechecked_files(self, batch_id: str) -> Iterator[NewFile]:
         """Stream the REFUSED files that were found fine when looked at again, with what is reused of them."""
-        return self._stream(batch_id, files.c.code == RECHECKED)
+        return stream_files(self.database, batch_id, files.c.code == RECHECKED)
 
     def recheck(self, held: Held, judged: Sequence[NewFile]) -> None:
         """Store what REFUSED files came to when they were looked at again."""
@@ -42,18 +42,6 @@ class Refused:
             connection.execute(again.values(values), rows)
             add_links(connection, held.id, [file for file in judged if file.code == RECHECKED])
 
-    def _stream(self, batch_id: str, which: ColumnElement[bool]) -> Iterator[NewFile]:
-        after = -1
-        asked = select(files).where(files.c.batch_id == batch_id, which).order_by(files.c.position)
-        while True:
-            with self.database.read() as connection:
-                page = connection.execute(asked.where(files.c.position > after).limit(FILES_AT_ONCE)).all()
-                reused = _links(connection, batch_id, [row.position for row in page])
-            yield from (new_file(row, reused.get(row.position, {})) for row in page)
-            if len(page) < FILES_AT_ONCE:
-                return
-            after = page[-1].position
-
 
 def take_in(connection: Connection, batch_id: str) -> None:
     """Let files that were found fine be REFUSED no more: the round that opens holds what they need."""
@@ -64,15 +52,3 @@ def take_in(connection: Connection, batch_id: str) -> None:
 def _values(batch_id: str, file: NewFile) -> dict[str, Any]:
     row = file_row(batch_id, file)
     return {"at": file.position, **{f"new_{name}": row[name] for name in _MEASURED}}
-
-
-def _links(
-    connection: Connection, batch_id: str, positions: Sequence[int]
-) -> Mapping[int, Mapping[str, str]]:
-    asked = select(records.c.position, records.c.analysis_type, records.c.reused_from).where(
-        records.c.batch_id == batch_id, records.c.position.in_(positions), records.c.reused_from.is_not(None)
-    )
-    found: dict[int, dict[str, str]] = defaultdict(dict)
-    for row in connection.execute(asked):
-        found[row.position][row.analysis_type] = row.reused_from
-    return found
