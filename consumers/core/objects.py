@@ -20,6 +20,18 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object, or a delete marker, which has no bytes.
+
+    A bucket without versioning has one of each object, named ``null`` (AWS: ListObjectVersions).
+    """
+
+    key: str
+    id: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """One object to copy under a new name, only if it still has the ETag that was measured."""
 
@@ -82,5 +94,8 @@ class Objects(Protocol):
         Keys that end in ``.gz`` are compressed on the way.
         """
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Delete keys of our bucket, a thousand a call; returns the keys that stayed with the reason."""
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """List everything our bucket holds under a prefix: objects, their old versions, delete markers."""
+
+    def delete(self, versions: Sequence[Version]) -> Mapping[Version, str]:
+        """Delete versions for good, a thousand a call; returns those that stayed with the reason."""

@@ -44,14 +44,15 @@ def check_folder(files: Sequence[ChunkFile], staging: Staging, verdicts: Verdict
 
 
 def _delete_others(there: Mapping[str, int], kept: Sequence[ChunkFile], staging: Staging) -> None:
-    """Delete copies of files refused since, and what strangers left."""
+    """Delete copies of files refused since, and what strangers left, with every version of them."""
     ours = {layout.manifest_key(staging.chunk.folder), *(staging.key(file) for file in kept)}
-    others = [key for key in there if key not in ours]
+    others = there.keys() - ours
     if not others:
         return
     staging.world.checkpoint()
-    stayed = staging.world.objects.delete(others)
-    for key, why in stayed.items():
+    objects, folder = staging.world.objects, layout.input_prefix(staging.chunk.folder)
+    stayed = objects.delete([each for each in objects.versions(folder) if each.key in others])
+    for version, why in stayed.items():
         raise PassingFault(
-            f"{len(stayed)} objects stay in the folder that are none of its files: {key}: {why}"
+            f"{len(stayed)} objects stay in the folder that are none of its files: {version.key}: {why}"
         )

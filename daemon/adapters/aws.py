@@ -59,6 +59,12 @@ _FAULTS_BY_STATUS: Mapping[int, type[faults.Fault]] = {
     412: faults.Changed,
     429: faults.Throttled,
 }
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+# Calls whose permission is not named after them, or is often forgotten.
+_PERMISSIONS: Mapping[str, str] = {
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
+}
 
 
 @overload
@@ -136,10 +142,17 @@ def fault_of(error: Exception, call: str, subject: str) -> faults.Fault:
     """Say what an error means to the caller. What is not known to be final is worth another try."""
     if isinstance(error, ClientError):
         code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
-        return _kind(code, _status(error))(f"{call} {subject}: {code}: {message}", code)
+        told = with_permission(call, code, message)
+        return _kind(code, _status(error))(f"{call} {subject}: {told}", code)
     final = isinstance(error, (ParamValidationError, UnicodeError))
     kind = faults.Rejected if final else faults.PassingFault
     return kind(f"{call} {subject}: {error}", type(error).__name__)
+
+
+def with_permission(call: str, code: str, message: str) -> str:
+    """Write an error of AWS; where a call was denied, with the permission it needs."""
+    needed = _PERMISSIONS.get(call) if code in _DENIED else None
+    return f"{code}: {message}" + (f" (allow {needed})" if needed else "")
 
 
 def code_of(error: ClientError) -> str:

@@ -90,7 +90,7 @@ def _going(access: Access, batch_id: str | None, days: int) -> list[Going]:
     for chunk in found:
         if chunk is not None and not refusal_to_clean(chunk):
             prefixes = layout.temporary_prefixes(chunk.folder)
-            sizes = [info.bytes for prefix in prefixes for info in access.objects.list(prefix)]
+            sizes = [each.bytes for prefix in prefixes for each in access.objects.versions(prefix)]
             going.append(Going(chunk.chunk_id, chunk.folder, len(sizes), sum(sizes)))
     return going
 

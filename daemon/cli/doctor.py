@@ -68,6 +68,12 @@ def examine(access: Access) -> Iterator[Check]:
         lambda: _bucket(access),
         "Check NOVABATCH_BUCKET and s3:ListBucket, s3:GetObject, s3:PutObject.",
     )
+    yield _look(
+        "cleaning",
+        lambda: _versions(access),
+        "Allow s3:ListBucketVersions, and s3:DeleteObject and s3:DeleteObjectVersion on the folders that "
+        "are cleaned.",
+    )
     yield _look("bedrock", lambda: _bedrock(access), "Allow bedrock:ListModelInvocationJobs in this Region.")
     yield _look(
         "database",
@@ -143,6 +149,14 @@ def _events(access: Access) -> str:
 def _bucket(access: Access) -> str:
     first = next(iter(access.objects.list("")), None)
     return f"s3://{access.settings.bucket} can be listed" + ("" if first else "; it is empty")
+
+
+def _versions(access: Access) -> str:
+    """Look as far as can be looked without deleting anything."""
+    from consumers.core import layout
+
+    next(access.objects.versions(layout.INPUT_ROOT), None)
+    return "old versions can be listed; whether they can be deleted shows at the first cleaning"
 
 
 def _bedrock(access: Access) -> str:

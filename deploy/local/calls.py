@@ -16,6 +16,7 @@ BEDROCK = (
     ("GET", re.compile(r"^/model-invocation-job/.+$"), "GetModelInvocationJob"),
 )
 S3_OBJECT = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+S3_SIGNS = (("delete", "DeleteObjects"), ("versions", "ListObjectVersions"), ("list-type", "ListObjectsV2"))
 S3_BUCKET = {"GET": "ListObjects", "HEAD": "HeadBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}
 
 
@@ -49,9 +50,7 @@ def _s3_operation(method: str, path: str, query_string: str, environ: Environ) -
     if not bucket:
         return "ListBuckets"
     if not key:
-        if method == "POST" and "delete" in query:
-            return "DeleteObjects"
-        return "ListObjectsV2" if "list-type" in query else S3_BUCKET.get(method, "unknown")
+        return next((name for sign, name in S3_SIGNS if sign in query), S3_BUCKET.get(method, "unknown"))
     copies = "HTTP_X_AMZ_COPY_SOURCE" in environ
     if "uploads" in query:
         return "CreateMultipartUpload"

@@ -59,12 +59,16 @@ def _delete_objects(
         answered = _pass_on(inner, environ, xmltodict.unparse(request).encode()).decode()
     code = fault.code or "InternalError"
     errors = "".join(
-        f"<Error><Key>{escape(each['Key'])}</Key><Code>{escape(code)}</Code>"
+        f"<Error><Key>{escape(each['Key'])}</Key>{_version(each)}<Code>{escape(code)}</Code>"
         f"<Message>{escape(fault.message)}</Message></Error>"
         for each in failing
     )
     merged = answered.replace("</DeleteResult>", errors + "</DeleteResult>")
     return _send(start_response, merged.encode(), "application/xml")
+
+
+def _version(entry: dict[str, Any]) -> str:
+    return f"<VersionId>{escape(entry['VersionId'])}</VersionId>" if "VersionId" in entry else ""
 
 
 def _pass_on(inner: App, environ: Environ, body: bytes) -> bytes:

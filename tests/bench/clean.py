@@ -29,7 +29,7 @@ CHUNKS = {Scale.TINY: 2, Scale.SHORT: 20, Scale.FULL: 20}
 FILES = {Scale.TINY: 3, Scale.SHORT: 150, Scale.FULL: 150}
 ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
 NAIVE, OURS = "naive: boto3, folder by folder", "run cleanup, 8 places"
-CALLS = ("ListObjectsV2", "DeleteObjects")
+CALLS = ("ListObjectsV2", "ListObjectVersions", "DeleteObjects")
 
 
 def tables(scale: Scale) -> Iterator[Table]:
@@ -118,4 +118,4 @@ def _ours(server: Stub, ids: Sequence[str]) -> float:
 
 def _looked(server: Stub) -> int:
     counts: dict[str, int] = server.told()["counts"]
-    return counts.get("ListObjectsV2", 0)
+    return counts.get("ListObjectVersions", 0)

@@ -10,7 +10,7 @@ from consumers.core import layout
 from consumers.core.faults import Fault
 from consumers.core.lifecycle import BatchState
 from consumers.core.local import Upload
-from consumers.core.objects import Copy, ObjectInfo, Writer
+from consumers.core.objects import Copy, ObjectInfo, Version, Writer
 from consumers.core.rows import Held, Leased
 from consumers.core.world import Done, Policy, World
 from consumers.submit.plan_batch import plan_batch
@@ -99,7 +99,10 @@ class ManyObjects:
     def uploads(self, uploads: Sequence[Upload]) -> Generator[tuple[Upload, Fault | None], None, None]:
         raise NotImplementedError
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def versions(self, prefix: str) -> Iterator[Version]:
+        raise NotImplementedError
+
+    def delete(self, versions: Sequence[Version]) -> Mapping[Version, str]:
         raise NotImplementedError
 
 

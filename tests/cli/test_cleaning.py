@@ -3,24 +3,13 @@
 from typing import Any
 
 from consumers.core import layout
-from consumers.core.lifecycle import ChunkState
 from daemon.adapters.store import SqlStore
 from deploy.local import stack
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bodies, depth
-from tests.contracts.planting import NOW, end_job, hold_chunk, plant, submit
+from tests.contracts.planting import completed, plant
 
 UNOWNED = "job_20250101_000000_abcdef_000"
-
-
-def ended(store: SqlStore, request_id: str = "r") -> str:
-    (chunk,) = plant(store, request_id)
-    submit(store, chunk)
-    end_job(store, chunk)
-    held = hold_chunk(store, chunk)
-    store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
-    store.release(held)
-    return chunk
 
 
 def fill(s3: Any, store: SqlStore, chunk: str) -> str:
@@ -40,7 +29,7 @@ def put(s3: Any, *keys: str) -> None:
 def test_a_dry_run_counts_what_would_go_and_sends_nothing(
     cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
 ) -> None:
-    folder = fill(s3, sqlite_store, ended(sqlite_store))
+    folder = fill(s3, sqlite_store, completed(sqlite_store))
     assert cloud.document("cleanup", "--dry-run") == {
         "jobs_processed": 1,
         "jobs_cleaned": 1,
@@ -61,7 +50,7 @@ def test_without_a_terminal_cleanup_asks_for_a_decision(cli: CommandLine) -> Non
 def test_a_sweep_is_sent_and_its_end_awaited(
     cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
 ) -> None:
-    chunk = ended(sqlite_store)
+    chunk = completed(sqlite_store)
     fill(s3, sqlite_store, chunk)
     done = cloud.run("cleanup", "--yes", "--older-than-days", "3", "--wait", "0", "--json")
     assert done.exit_code == 0
@@ -73,27 +62,27 @@ def test_a_sweep_is_sent_and_its_end_awaited(
 def test_one_batch_can_be_cleaned_alone(
     cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
 ) -> None:
-    fill(s3, sqlite_store, ended(sqlite_store))
-    fill(s3, sqlite_store, ended(sqlite_store, "other"))
+    fill(s3, sqlite_store, completed(sqlite_store))
+    fill(s3, sqlite_store, completed(sqlite_store, "other"))
     cloud.run("cleanup", "other", "--yes", "--wait", "0")
     (body,) = bodies(sqs, stack.CLEANUP_QUEUE)
     assert (body["type"], body["batch_id"]) == ("cleanup_batch", layout.batch_id("other"))
 
 
 def test_nobody_who_cleans_is_a_failure(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
-    fill(s3, sqlite_store, ended(sqlite_store))
+    fill(s3, sqlite_store, completed(sqlite_store))
     done = cloud.run("cleanup", "--yes", "--wait", "1")
     assert done.exit_code == 1
     assert "sent, not cleaned yet" in done.stderr
 
 
 def test_what_is_not_old_enough_stays(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
-    fill(s3, sqlite_store, ended(sqlite_store))
+    fill(s3, sqlite_store, completed(sqlite_store))
     assert "Nothing to clean." in cloud.ok("cleanup", "--yes", "--older-than-days", "3650")
 
 
 def test_storage_puts_every_object_into_its_area(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:
-    fill(s3, sqlite_store, ended(sqlite_store))
+    fill(s3, sqlite_store, completed(sqlite_store))
     (running,) = plant(sqlite_store, "running")
     fill(s3, sqlite_store, running)
     put(s3, "proxy_video/a.mov", layout.results_key(layout.batch_id("r")))

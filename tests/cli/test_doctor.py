@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.local import stack
+from deploy.local.processes import Server
 from tests.cli.command_line import NOWHERE, CommandLine
 from tests.cli.queues import url_of
 
@@ -24,7 +25,7 @@ def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
     assert [each["name"] for each in document["checks"]] == [
         *("settings", "variables", "models", "analyses", "credentials"),
         *("queue submit", "queue state", "queue cleanup"),
-        *("bucket", "bedrock", "database"),
+        *("bucket", "cleaning", "bedrock", "database"),
     ]
     assert "FAULT" not in cloud.ok("doctor")
 
@@ -47,10 +48,19 @@ def test_a_queue_without_dead_letters_is_found(cloud: CommandLine, sqs: Any) -> 
     assert "has no dead-letter queue" in faults(cloud)["queue state"]
 
 
+def test_old_versions_that_may_not_be_listed_are_found_with_the_permission(
+    cloud: CommandLine, fresh_aws: Server
+) -> None:
+    fresh_aws.control.add_faults(calls=[{"operation": "ListObjectVersions", "code": "AccessDenied"}])
+    found = faults(cloud)
+    assert list(found) == ["cleaning"]
+    assert "allow s3:ListBucketVersions" in found["cleaning"]
+
+
 def test_a_missing_bucket_and_a_misspelt_setting_are_found(cloud: CommandLine) -> None:
     cloud.settings |= {"NOVABATCH_BUCKET": "no-such-bucket", "NOVABATCH_SLOT": "3"}
     found = faults(cloud)
-    assert set(found) == {"bucket", "variables"}
+    assert set(found) == {"bucket", "cleaning", "variables"}
     assert "did you mean NOVABATCH_SLOTS" in found["variables"]
 
 

@@ -43,6 +43,12 @@ class ObjectsBench(Protocol):
     def put_local(self, path: str, data: bytes) -> None:
         """Lay a file down below a media root of this machine."""
 
+    def keep_versions(self) -> None:
+        """Let the bucket keep the versions of its objects from now on."""
+
+    def hide(self, key: str) -> None:
+        """Delete an object by its key alone."""
+
     def read(self, key: str) -> bytes: ...
 
     def content_type(self, key: str) -> str: ...
@@ -65,6 +71,12 @@ class FakeObjectsBench:
 
     def put_local(self, path: str, data: bytes) -> None:
         self.port.local.files[path] = data
+
+    def keep_versions(self) -> None:
+        self.port.buckets[BUCKET].versioned = True
+
+    def hide(self, key: str) -> None:
+        del self.port.buckets[BUCKET][key]
 
     def read(self, key: str) -> bytes:
         return self.port.read(key)
@@ -103,6 +115,12 @@ class S3Bench:
         place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
+
+    def keep_versions(self) -> None:
+        self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
+    def hide(self, key: str) -> None:
+        self.client.delete_object(Bucket=BUCKET, Key=key)
 
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from consumers.core import layout
 from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
-from consumers.core.lifecycle import JobStatus
+from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Held, JobCounts, JudgedRecord, Leased, NewBatch, NewChunk, NewFile, NewRecord
 from daemon.adapters.store import SqlStore
 from daemon.adapters.store.model_rows import lock_model
@@ -175,6 +175,17 @@ def submit(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
 def end_job(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
     """Bring a submitted chunk to ENDED."""
     assert store.job_seen(chunk_id, report(chunk_id, JobStatus.COMPLETED), at)
+
+
+def completed(store: SqlStore, request_id: str = "r", at: datetime = NOW) -> str:
+    """Put a batch of one chunk into the store whose results are stored; returns the chunk id."""
+    [chunk_id] = plant(store, request_id)
+    submit(store, chunk_id)
+    end_job(store, chunk_id, at)
+    held = hold_chunk(store, chunk_id)
+    store.end_chunk(held, ChunkState.COMPLETED, "", at)
+    store.release(held)
+    return chunk_id
 
 
 def job_name(chunk_id: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.core.faults import Archived, Changed, Missing, Rejected
 from consumers.core.local import Upload
-from consumers.core.objects import Copy, ObjectInfo
+from consumers.core.objects import Copy, ObjectInfo, Version
 from tests.contracts.benches import BUCKET, OTHER_BUCKET, FakeObjectsBench, ObjectsBench, open_s3
 
 ODD_KEYS = [
@@ -158,7 +158,8 @@ def test_odd_keys_are_taken_literally(bench: ObjectsBench, key: str) -> None:
     assert [info.key for info in bench.port.list("")] == [key]
     assert faults_in(bench, copy_of(key, etag, "copies/1")) == [None]
     assert list(bench.port.lines(key)) == [(3, b"odd")]
-    assert bench.port.delete([key]) == {}
+    assert [version.key for version in bench.port.versions(key)] == [key]
+    assert bench.port.delete([*bench.port.versions(key)]) == {}
     assert [info.key for info in bench.port.list("")] == ["copies/1"]
 
 
@@ -283,10 +284,61 @@ def test_compressed_objects_are_the_same_bytes_every_time(bench: ObjectsBench) -
     assert read_lines(bench, "a.jsonl.gz") == [(4, b"one"), (8, b"two")]
 
 
-def test_deleting_takes_any_number_of_keys_and_missing_ones_are_gone_already(bench: ObjectsBench) -> None:
+def test_deleting_takes_any_number_of_objects_and_missing_ones_are_gone_already(bench: ObjectsBench) -> None:
     keys = [f"p/{number:04}" for number in range(1_010)]
     for key in keys[:5] + keys[-5:]:
         bench.put(key)
     bench.put("q")
-    assert bench.port.delete(keys) == {}
+    assert bench.port.delete([Version(key, "null", 0) for key in keys]) == {}
     assert [info.key for info in bench.port.list("")] == ["q"]
+
+
+def test_a_bucket_without_versioning_has_one_version_of_each_object(bench: ObjectsBench) -> None:
+    for key in ("p/b", "p/a", "q"):
+        bench.put(key, b"old")
+        bench.put(key, b"new one")
+    bench.hide("p/b")
+    assert list(bench.port.versions("p/")) == [Version("p/a", "null", 7)]
+    assert list(bench.port.versions("none/")) == []
+
+
+def test_old_versions_and_delete_markers_are_listed_and_deleted_for_good(bench: ObjectsBench) -> None:
+    bench.put("p/before", b"1")
+    bench.keep_versions()
+    for key in ("p/a", "p/hidden", "q"):
+        bench.put(key, b"old")
+        bench.put(key, b"new one")
+    bench.hide("p/hidden")
+    found = list(bench.port.versions("p/"))
+    assert sorted((version.key, version.bytes) for version in found) == [
+        ("p/a", 3),
+        ("p/a", 7),
+        ("p/before", 1),
+        ("p/hidden", 0),
+        ("p/hidden", 3),
+        ("p/hidden", 7),
+    ]
+    assert len(set(found)) == 6
+    assert bench.port.delete(found) == {}
+    assert list(bench.port.versions("p/")) == []
+    assert len(list(bench.port.versions("q"))) == 2
+
+
+def test_the_version_before_comes_to_light_when_the_newest_is_deleted(bench: ObjectsBench) -> None:
+    bench.keep_versions()
+    bench.put("a", b"old")
+    bench.put("a", b"new one")
+    (newest,) = [version for version in bench.port.versions("a") if version.bytes == 7]
+    bench.port.delete([newest])
+    assert bench.read("a") == b"old"
+
+
+def test_versions_are_listed_page_by_page(bench: ObjectsBench) -> None:
+    bench.keep_versions()
+    for number in range(251):
+        for _ in range(4):
+            bench.put(f"p/{number:03}", b"x")
+    found = list(bench.port.versions("p/"))
+    assert len(set(found)) == len(found) == 1_004
+    assert bench.port.delete(found) == {}
+    assert list(bench.port.versions("")) == []

@@ -1,4 +1,4 @@
-"""What the adapter makes of S3's answers to listings, writes and deletions."""
+"""What the adapter makes of S3's answers to listings and writes."""
 
 import gzip
 from urllib.parse import parse_qs, urlsplit
@@ -100,46 +100,3 @@ def test_a_write_that_is_not_allowed_names_the_call_and_the_object() -> None:
         write(objects, b"x")
     assert told.value.code == "AccessDenied"
     assert "PutObject s3://media/k" in told.value.message
-
-
-# ── deleting ──
-
-
-def deleted(**errors: str) -> Reply:
-    entries = (
-        f"<Error><Key>{key}</Key><Code>{code}</Code><Message>said the stub</Message></Error>"
-        for key, code in errors.items()
-    )
-    return Reply(200, f"<DeleteResult>{''.join(entries)}</DeleteResult>".encode())
-
-
-def test_keys_that_stayed_are_told_with_the_reason() -> None:
-    with s3(always(deleted(a="AccessDenied", b="NoSuchKey"))) as (objects, stub):
-        assert objects.delete(["a", "b", "c"]) == {"a": "AccessDenied: said the stub"}
-    assert len(stub.requests) == 1
-
-
-def test_keys_that_could_not_be_deleted_just_now_are_tried_again_alone() -> None:
-    replies = in_turn(deleted(a="InternalError", b="AccessDenied"), deleted(a="SlowDown"), deleted())
-    with s3(replies) as (objects, stub):
-        assert set(objects.delete(["a", "b", "c"])) == {"b"}
-    assert [request.body.count(b"<Key>") for request in stub.requests] == [3, 1, 1]
-
-
-def test_keys_that_never_can_be_deleted_stay_with_the_last_reason() -> None:
-    with s3(always(deleted(a="InternalError"))) as (objects, _):
-        assert objects.delete(["a"]) == {"a": "InternalError: said the stub"}
-
-
-def test_a_deletion_refused_as_a_whole_is_a_fault() -> None:
-    with (
-        s3(always(failed("AccessDenied", 403))) as (objects, _),
-        pytest.raises(Denied, match="DeleteObjects"),
-    ):
-        objects.delete(["a"])
-
-
-def test_a_thousand_keys_go_into_one_call() -> None:
-    with s3(always(deleted())) as (objects, stub):
-        objects.delete([f"k{number}" for number in range(2_500)])
-    assert sorted(request.body.count(b"<Key>") for request in stub.requests) == [500, 1_000, 1_000]

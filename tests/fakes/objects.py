@@ -8,15 +8,17 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import count
 
 from consumers.core.faults import Archived, Changed, Fault, Missing
 from consumers.core.local import Upload
-from consumers.core.objects import Copy, ObjectInfo, Writer
+from consumers.core.objects import Copy, ObjectInfo, Version, Writer
 from tests.fakes.calls import Calls, OnCall, ignore
 from tests.fakes.local import FakeLocalMedia
 
 ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 LISTED_A_CALL = 1000
+UNVERSIONED = "null"
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,52 @@ class Stored:
 
 
 class Bucket(UserDict[str, Stored]):
-    """The objects of a bucket by key; ``order`` has the keys as S3 lists them."""
+    """The objects of a bucket by key; ``order`` has the keys as S3 lists them.
+
+    ``history`` has what lies under each key by version, oldest first; None is a delete marker. Once the
+    bucket is ``versioned``, a key written again or deleted keeps what was there.
+    """
 
     def __init__(self) -> None:
         self.order: list[str] = []
+        self.history: dict[str, dict[str, Stored | None]] = {}
+        self.versioned = False
+        self._ids = count(1)
         super().__init__()
 
     def __setitem__(self, key: str, stored: Stored) -> None:
-        if key not in self:
-            insort(self.order, key)
-        super().__setitem__(key, stored)
+        self._add(key, stored)
 
     def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        del self.order[bisect_left(self.order, key)]
+        if self.versioned:
+            self._add(key, None)
+        else:
+            self.remove(key, UNVERSIONED)
+
+    def remove(self, key: str, id: str) -> None:
+        """Take away one version for good; the one before it comes to light."""
+        self.history.get(key, {}).pop(id, None)
+        self._settle(key)
+
+    def _add(self, key: str, stored: Stored | None) -> None:
+        versions = self.history.setdefault(key, {})
+        id = f"v{next(self._ids)}" if self.versioned else UNVERSIONED
+        versions.pop(id, None)
+        versions[id] = stored
+        self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        """Let the newest version be the object, unless it is a delete marker."""
+        newest = next(reversed(self.history.get(key, {}).values()), None)
+        if newest is None and key in self.data:
+            del self.data[key]
+            del self.order[bisect_left(self.order, key)]
+        if newest is not None:
+            if key not in self.data:
+                insort(self.order, key)
+            self.data[key] = newest
+        if not self.history.get(key):
+            self.history.pop(key, None)
 
     def below(self, prefix: str) -> list[str]:
         """Return the keys under a prefix, in order."""
@@ -65,7 +99,8 @@ class Bucket(UserDict[str, Stored]):
 class FakeObjects:
     """The port ``Objects``.
 
-    Calls are named after its methods: one a file for ``heads`` and ``copies``, one a page for ``list``.
+    Calls are named after its methods: one a file for ``heads`` and ``copies``, one a page for ``list`` and
+    ``versions``. Deleting an ``undeletable`` key is answered like any other, and the object stays.
     """
 
     def __init__(
@@ -73,6 +108,7 @@ class FakeObjects:
     ) -> None:
         self.bucket = bucket
         self.buckets: dict[str, Bucket] = defaultdict(Bucket)
+        self.undeletable: set[str] = set()
         self.calls = Calls("objects", on_call)
         self.fail_next = self.calls.fail_next
         self.local = local or FakeLocalMedia()
@@ -189,17 +225,29 @@ class FakeObjects:
         )
         self.calls.end("writer", key)
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def versions(self, prefix: str) -> Iterator[Version]:
+        history = self.buckets[self.bucket].history
+        found = [
+            Version(key, id, stored.info(key).bytes if stored else 0)
+            for key in sorted(key for key in history if key.startswith(prefix))
+            for id, stored in reversed(history[key].items())
+        ]
+        for first in range(0, len(found) or 1, LISTED_A_CALL):
+            self.calls.begin("versions", prefix)
+            yield from found[first : first + LISTED_A_CALL]
+
+    def delete(self, versions: Sequence[Version]) -> Mapping[Version, str]:
         """Delete; the whole call can fail (``delete``), or single keys stay (``deletions``)."""
         stayed = {}
-        self.calls.begin("delete", f"{len(keys)} keys")
-        for key in keys:
+        self.calls.begin("delete", f"{len(versions)} objects")
+        for version in versions:
             try:
-                self.calls.begin("deletions", key)
-                self.buckets[self.bucket].pop(key, None)
-                self.calls.end("deletions", key)
+                self.calls.begin("deletions", version.key)
+                if version.key not in self.undeletable:
+                    self.buckets[self.bucket].remove(version.key, version.id)
+                self.calls.end("deletions", version.key)
             except Fault as fault:
-                stayed[key] = fault.message
+                stayed[version] = fault.message
         return stayed
 
     def _find(self, bucket: str, key: str) -> Stored:

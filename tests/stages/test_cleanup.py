@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.core import layout
-from consumers.core.faults import PassingFault
+from consumers.core.faults import Denied, PassingFault
 from consumers.core.lifecycle import JobStatus
-from schemas.facts import ChunkCleaned
+from schemas.facts import ChunkCleaned, FindingMade
 from schemas.messages import CleanupBatch, CleanupChunk, Sweep
 from tests.stages.simulation import Simulation
 
@@ -95,6 +95,36 @@ def test_keys_that_stay_are_tried_again_and_then_found(sim: Simulation) -> None:
     assert chunk.cleaned_at is None
     assert "manifest.jsonl" in chunk.last_error
     assert "cleanup_failing" in {getattr(fact, "kind", "") for fact in sim.facts}
+
+
+def test_what_stays_although_its_deletion_was_answered_is_not_called_clean(sim: Simulation) -> None:
+    keep_folders(sim)
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_all()
+    sim.objects.undeletable = {key for key in sim.temporary_keys() if key.endswith(".jsonl.out")}
+    chunk_id = layout.chunk_id(batch_id, 0)
+    sim.post(CleanupChunk(chunk_id=chunk_id))
+    sim.run()
+    chunk = sim.store.chunk(chunk_id)
+    assert chunk is not None
+    assert chunk.cleaned_at is None
+    assert "manifest.jsonl.out: still listed" in chunk.last_error
+    assert not [fact for fact in sim.facts if isinstance(fact, ChunkCleaned)]
+    sim.objects.undeletable = set()
+    sim.pass_time(60)
+    assert not sim.temporary_keys()
+
+
+def test_a_denied_look_at_old_versions_is_a_finding_that_names_the_permission(sim: Simulation) -> None:
+    denied = Denied("ListObjectVersions: AccessDenied: no (allow s3:ListBucketVersions)")
+    sim.objects.fail_next("versions", denied, times=99)
+    sim.submit(sim.media(2))
+    sim.finish_all()
+    for _ in range(8):
+        sim.pass_time(3600)
+    (finding,) = [fact for fact in sim.facts if isinstance(fact, FindingMade)]
+    assert finding.kind == "cleanup_failing"
+    assert "allow s3:ListBucketVersions" in finding.detail
 
 
 @given(st.text(max_size=60))

@@ -312,6 +312,23 @@ def test_strangers_in_the_folder_are_deleted_and_nothing_else_is(sim: Simulation
     assert sim.objects.calls.count("deletions") == 3
 
 
+def test_strangers_leave_no_old_version_in_a_versioned_bucket(sim: Simulation) -> None:
+    sim.objects.buckets["media"].versioned = True
+
+    def litter() -> None:
+        for _ in range(2):
+            sim.objects.put(layout.input_prefix(the_chunk(sim).folder) + "files/alien.mov", "not ours")
+
+    at_call(sim, "objects.copies", "Video, 2", act=litter)
+    sim.submit(sim.media(2))
+    left = sim.objects.versions(layout.input_prefix(the_chunk(sim).folder))
+    assert {version.key.rpartition("/")[2] for version in left} == {
+        "Video_1.mov",
+        "Video_2.mov",
+        "manifest.jsonl",
+    }
+
+
 def test_a_stranger_that_cannot_be_deleted_keeps_the_chunk_from_its_job(sim: Simulation) -> None:
     def litter() -> None:
         sim.objects.put(layout.input_prefix(the_chunk(sim).folder) + "files/alien.mov", "not ours")

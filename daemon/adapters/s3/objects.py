@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from consumers.core.faults import Fault, Missing
 from consumers.core.local import Upload
-from consumers.core.objects import Copy, ObjectInfo, Writer
+from consumers.core.objects import Copy, ObjectInfo, Version, Writer
 from daemon.adapters.backoff import Backoff
 from daemon.adapters.local_media import MediaRoots
-from daemon.adapters.s3 import copying, deleting, reading, uploading, writing
+from daemon.adapters.s3 import copying, deleting, reading, uploading, versions, writing
 from daemon.adapters.s3.lanes import Lanes
 from daemon.adapters.s3.sending import Sending
 from daemon.adapters.s3.shortcut import Shortcut
@@ -44,6 +44,7 @@ class S3Objects:
         self._bucket = bucket
         self._lanes = Lanes(concurrency)
         self._shortcut = Shortcut(client)
+        versions.shorten(client)
         self._patient = patient
         self._brief = brief
         self._local = local or MediaRoots(())
@@ -102,11 +103,15 @@ class S3Objects:
         place = {"Bucket": self._bucket, "Key": key}
         return writing.writer(Sending(self._client, place, content_type, condition, self._brief))
 
-    def delete(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Delete keys of our bucket, a thousand a call; returns the keys that stayed with the reason."""
-        size = deleting.KEYS_A_CALL
-        batches = [keys[first : first + size] for first in range(0, len(keys), size)]
-        stayed: dict[str, str] = {}
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """List everything our bucket holds under a prefix: objects, their old versions, delete markers."""
+        return versions.listing(self._client, {"Bucket": self._bucket, "Prefix": prefix}, self._brief)
+
+    def delete(self, versions: Sequence[Version]) -> Mapping[Version, str]:
+        """Delete versions for good, a thousand a call; returns those that stayed with the reason."""
+        size = deleting.VERSIONS_A_CALL
+        batches = [versions[first : first + size] for first in range(0, len(versions), size)]
+        stayed: dict[Version, str] = {}
         for some in self._lanes.as_done(self._delete, batches):
             stayed.update(some)
         return stayed
@@ -139,5 +144,5 @@ class S3Objects:
             return upload, fault
         return upload, None
 
-    def _delete(self, keys: Sequence[str], stopped: threading.Event) -> dict[str, str]:
-        return deleting.delete(self._client, self._bucket, keys, self._brief, stopped)
+    def _delete(self, some: Sequence[Version], stopped: threading.Event) -> dict[Version, str]:
+        return deleting.delete(self._client, self._bucket, some, self._brief, stopped)

@@ -4,6 +4,7 @@ import re
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
+from collections.abc import Mapping
 from html import unescape
 from urllib.parse import parse_qs, quote, unquote
 
@@ -19,6 +20,7 @@ _COPIED = (
 )
 _KEY = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
 _SLOW = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+_OWNER = f"<Owner><ID>{'0123456789abcdef' * 4}</ID></Owner>"
 _ETAG_LINE = f'ETag: "{ETAG}"\r\n'
 
 
@@ -58,7 +60,7 @@ class Bucket:
         if request.method == "HEAD":
             return self._head(key)
         if request.method == "GET":
-            return self._list(request.query) if not key else self._get(request, key)
+            return self._ask(request.query) if not key else self._get(request, key)
         if request.method == "POST":
             return self._delete_many(request.body)
         self.counts["DeleteObject"] += 1
@@ -94,15 +96,37 @@ class Bucket:
             return Answer(b"<Error><Code>NoSuchKey</Code></Error>", 404)
         return Answer(body, headers=_ETAG_LINE)
 
-    def _list(self, query: str) -> Answer:
-        self.counts["ListObjectsV2"] += 1
-        asked = {name: values[0] for name, values in parse_qs(query).items()}
-        prefix = asked.get("prefix", "")
-        after = asked.get("continuation-token") or asked.get("start-after", "")
+    def _ask(self, query: str) -> Answer:
+        asked = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+        return self._versions(asked) if "versions" in asked else self._list(asked)
+
+    def _page(self, prefix: str, after: str) -> tuple[list[str], bool]:
+        """Return the next thousand keys, and whether there are more."""
         first = max(bisect_left(self.keys, prefix), bisect_right(self.keys, after))
         last = bisect_left(self.keys, prefix + "\U0010ffff")
-        page = self.keys[first : min(last, first + PAGE)]
-        more = first + PAGE < last
+        return self.keys[first : min(last, first + PAGE)], first + PAGE < last
+
+    def _versions(self, asked: Mapping[str, str]) -> Answer:
+        self.counts["ListObjectVersions"] += 1
+        page, more = self._page(asked.get("prefix", ""), asked.get("key-marker", ""))
+        entries = "".join(
+            f"<Version><Key>{quote(key)}</Key><VersionId>null</VersionId><IsLatest>true</IsLatest>"
+            f"<LastModified>{TIME}</LastModified><ETag>&quot;{ETAG}&quot;</ETag>"
+            f"<Size>{self.sizes[key]}</Size><StorageClass>STANDARD</StorageClass>{_OWNER}</Version>"
+            for key in page
+        )
+        marker = f"<NextKeyMarker>{quote(page[-1])}</NextKeyMarker>" if more else ""
+        marker += "<NextVersionIdMarker>null</NextVersionIdMarker>" if more else ""
+        text = (
+            f"<ListVersionsResult><EncodingType>url</EncodingType>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{marker}{entries}</ListVersionsResult>"
+        )
+        return Answer(text.encode())
+
+    def _list(self, asked: Mapping[str, str]) -> Answer:
+        self.counts["ListObjectsV2"] += 1
+        after = asked.get("continuation-token") or asked.get("start-after", "")
+        page, more = self._page(asked.get("prefix", ""), after)
         entries = "".join(
             f"<Contents><Key>{quote(key)}</Key><LastModified>{TIME}</LastModified>"
             f"<ETag>&quot;{ETAG}&quot;</ETag><Size>{self.sizes[key]}</Size>"
