@@ -1,13 +1,15 @@
-"""Three ways to copy files from bucket to bucket, each to be run in a process of its own."""
+"""Four ways to copy files from bucket to bucket, each to be run in a process of its own."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlparse
 
 from consumers.core.objects import Copy
 from daemon.adapters.aws import make_client
 from daemon.adapters.s3 import S3Objects
+from daemon.adapters.s3.copying import copy
+from daemon.adapters.s3.lanes import Lanes
 from tests.bench.stub.s3 import BUCKET, ETAG, ORIGINALS
 
 FOLDER = "nova_batch/job_20260105_100000_000000_000/files/"
@@ -32,21 +34,39 @@ def naive(files: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def plain(files: int, threads: int, first: int = 0) -> Iterator[Callable[[], None]]:
+    """Copy with the same calls, the same client and as many threads as the port, sent by botocore itself."""
+    client = make_client("s3", connections=threads)
+    lanes = Lanes(threads)
+
+    def work() -> None:
+        for _ in lanes.as_done(lambda each, _: copy(client, BUCKET, each), _copies(files, first)):
+            pass
+
+    yield work
+    lanes.close()
+    client.close()
+
+
+@contextmanager
 def ours(files: int, threads: int, first: int = 0) -> Iterator[Callable[[], int]]:
     """Copy through the port as staging does; returns how many faults came back."""
     client = make_client("s3", connections=threads)
     objects = S3Objects(client, BUCKET, threads)
-    copies = [
-        Copy(n, BUCKET, f"{ORIGINALS}Video, {n}.mov", ETAG, f"{FOLDER}{n}.mov", "video/quicktime")
-        for n in range(first, first + files)
-    ]
 
     def work() -> int:
-        return sum(fault is not None for _, fault in objects.copies(copies))
+        return sum(fault is not None for _, fault in objects.copies(_copies(files, first)))
 
     yield work
     objects.close()
     client.close()
+
+
+def _copies(files: int, first: int) -> Sequence[Copy]:
+    return [
+        Copy(n, BUCKET, f"{ORIGINALS}Video, {n}.mov", ETAG, f"{FOLDER}{n}.mov", "video/quicktime")
+        for n in range(first, first + files)
+    ]
 
 
 def flood(files: int, url: str) -> Callable[[], None]:

@@ -22,6 +22,7 @@ BATCH = {Scale.TINY: 8, Scale.SHORT: 3000, Scale.FULL: 6000}
 ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
 NAIVE, LIMIT = "naive: boto3, one by one", "limit: bare sockets, 128 in flight"
 ONE_32, ONE, TWO = "our port, 32 threads", "our port, 64 threads", "our port, 2 processes of 64"
+PLAIN, PLAIN_TWO = "botocore alone, 64 threads", "botocore alone, 2 processes of 64"
 THREADS = 64
 
 
@@ -79,18 +80,26 @@ def _copy(scale: Scale, name: str, server: Stub, files: int) -> list[Ran]:
         return [child.run(scale, "tests.bench.copies:naive", environment, files=files)]
     if name == LIMIT:
         return [child.run(scale, "tests.bench.copies:flood", environment, files=files, url=server.url)]
-    threads, processes = WAYS[name]
+    work, threads, processes = WAYS[name]
     share = files // processes
     running = [
         child.start(
-            scale, "tests.bench.copies:ours", environment, files=share, threads=threads, first=n * share
+            scale, f"tests.bench.copies:{work}", environment, files=share, threads=threads, first=n * share
         )
         for n in range(processes)
     ]
     return [join() for join in running]
 
 
-WAYS = {NAIVE: (1, 1), ONE_32: (32, 1), ONE: (THREADS, 1), TWO: (THREADS, 2), LIMIT: (128, 1)}
+WAYS = {
+    NAIVE: ("naive", 1, 1),
+    PLAIN: ("plain", THREADS, 1),
+    PLAIN_TWO: ("plain", THREADS, 2),
+    ONE_32: ("ours", 32, 1),
+    ONE: ("ours", THREADS, 1),
+    TWO: ("ours", THREADS, 2),
+    LIMIT: ("flood", 128, 1),
+}
 
 
 # ── whole consumers ────────────────────────────────────────────────────────────────────────────
