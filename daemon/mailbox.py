@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from consumers.core.faults import Fault
 
 BATCH = 10  # AWS: entries of a batch call, messages of a receive
 LONGEST_HOLD = 43_200  # AWS: seconds a message can be invisible in total, from its first receive
@@ -27,6 +29,14 @@ class Refusal:
     code: str
     message: str
     final: bool
+
+
+class Letter(NamedTuple):
+    """A message that can never work, with a word for programs and a sentence for people."""
+
+    body: str
+    code: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +67,11 @@ class Mailbox(Outlet, Protocol):
     def delete(self, receipts: Sequence[str]) -> Mapping[str, Refusal]:
         """Delete messages by their receipts; returns what failed."""
 
-    def dead_letter(self, body: str, code: str, why: str) -> bool:
-        """Put a body among the dead letters with the reason; False if that cannot be done."""
+    def bury(self, letters: Sequence[Letter]) -> Sequence[bool | Fault]:
+        """Put bodies among the dead letters with their reasons, as many as there are.
+
+        Answers for each: False where that can never be done, a Fault where it failed.
+        """
 
     def depths(self) -> Mapping[str, Depth]:
         """Return how full the queue (``main``) and its dead letters (``dlq``) are."""

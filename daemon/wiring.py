@@ -133,7 +133,7 @@ class Parts:
     @cached_property
     def sqs_client(self) -> "SQSClient":
         """The client of SQS for everything but polls."""
-        return self._sqs(0, self.handlers + 6)
+        return self._sqs(0, self.handlers + 3 * len(Role))  # each loop beats, buries and deletes
 
     @cached_property
     def poller(self) -> "SQSClient":

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from consumers.core.world import Stage, World
 from daemon.clock import Clock
 from daemon.loop.attempt import Failed, attempt
+from daemon.loop.burying import Burier
 from daemon.loop.circuit import Circuit
 from daemon.loop.deleting import Deleter
 from daemon.loop.figures import LoopFigures
@@ -19,6 +20,7 @@ from daemon.loop.heartbeat import Heartbeat
 from daemon.loop.hold import Hold, Leases
 from daemon.loop.polling import Poller
 from daemon.loop.publishing import Publisher
+from daemon.loop.returning import Returner
 from daemon.loop.settling import Settler
 from daemon.loop.slots import Slots
 from daemon.loop.threads import Threads
@@ -91,8 +93,10 @@ class Worker:
         self.deleter = Deleter(mailbox, self.heartbeat, clock, chance, self.figures)
         self.handling = Handling(queue, stages, means.world, chance)
         rest = means.rest or self.threads.drained.wait
+        returner = Returner(mailbox, self.heartbeat, chance, rest)
+        self.burier = Burier(mailbox, means.publisher, self.deleter, returner, self._count)
         self.settler = Settler(
-            mailbox, means.publisher, self.heartbeat, self.deleter, means.tell, chance, rest
+            means.publisher, self.heartbeat, self.deleter, self.burier, returner, means.tell
         )
         self.poller = Poller(
             mailbox, self.slots, self.circuit, pace.poll_wait, pace.visibility, self._deliver, self.stop,
@@ -108,6 +112,7 @@ class Worker:
         for number in range(self._pace.concurrency):
             self.threads.start(f"handler-{number}", self._handle_all)
         self.threads.repeat("heartbeat", self._beat, self.threads.drained)
+        self.threads.repeat("burier", self._bury, self.threads.drained)
         self.threads.repeat("deleter", self._delete, self.threads.drained)
         if self.tick is not None:
             self.threads.repeat("ticker", self._tick, self.stop)
@@ -118,6 +123,11 @@ class Worker:
         """Tell whether the loop turned lately; waiting for a place is turning too."""
         budget = self._pace.poll_wait + TURNS_WITHIN
         return self._means.clock.monotonic() - self.poller.turned_at < budget * 2
+
+    @property
+    def is_flushed(self) -> bool:
+        """Tell whether nothing is left to bury or to delete."""
+        return self.burier.is_empty and self.deleter.is_empty
 
     # ── steps ──
 
@@ -143,6 +153,11 @@ class Worker:
         else:
             self._inbox.put(self._hold(received))
 
+    def flush(self) -> float:
+        """Bury what is refused, then delete; returns how long to wait before the next round."""
+        self.burier.flush()
+        return self.deleter.flush()
+
     def handle_waiting(self) -> None:
         """Deal, in this thread, with the messages in hand that no handler has begun."""
         while not self._inbox.empty():
@@ -167,13 +182,18 @@ class Worker:
             broken = self._broken(word.error)
             again = attempt(lambda: self.settler.settle(hold, broken))
             word = "retry" if isinstance(again, Failed) else again
+        if word is not None:
+            self._count(hold, word)
+        if hold.received is not None:
+            self._note(handled, hold.received)
+
+    def _count(self, hold: Hold, word: str) -> None:
         if word == "released":
             self.figures.released(1)
         if hold.received is not None:
             seconds = self._means.clock.monotonic() - hold.began
             self.figures.settled(word, seconds)
             _log.debug("message_settled", outcome=word, seconds=round(seconds, 3))
-            self._note(handled, hold.received)
 
     def _broken(self, error: Exception) -> Broke:
         _log.error("loop_broke", error=type(error).__name__, exc_info=error)
@@ -210,6 +230,11 @@ class Worker:
     def _beat(self) -> float:
         self.heartbeat.beat()
         return self.heartbeat.pause()
+
+    def _bury(self) -> float:
+        self.burier.wait(1.0)
+        self.burier.flush()
+        return 0.0
 
     def _delete(self) -> float:
         self.deleter.wait(1.0)

@@ -1,11 +1,11 @@
 """Putting messages among the dead letters, with the reason they are there."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from consumers.core.faults import Fault, Rejected
-from daemon.adapters.combining import Combined
 from daemon.adapters.sqs_entries import failed, fitting, printable, sqs_faults
+from daemon.mailbox import Letter
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,32 +16,19 @@ NO_ROOM = "see the log"
 NAMES = ("error_code", "error_message")
 
 
-class Letter(NamedTuple):
-    """A message that can never work, with a word for programs and a sentence for people."""
-
-    body: str
-    code: str
-    why: str
-
-
 class Burial:
-    """A queue of dead letters. What several threads bury at the same moment goes out in the same calls."""
+    """A queue of dead letters."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
-        self._together = Combined(self.bury_all)
 
-    def bury(self, body: str, code: str, why: str) -> bool:
-        """Send a letter, its reason cut if it must be; False for a body that leaves no room for any."""
-        letter = Letter(body, printable(code, MAX_CODE_BYTES), printable(why, MAX_REASON_BYTES))
-        buried = self._together(letter)
-        if isinstance(buried, Fault):
-            raise buried
-        return buried
+    def bury(self, letters: Sequence[Letter]) -> Sequence[bool | Fault]:
+        """Send letters, their reasons cut where they must be; False for a body that leaves no room for any.
 
-    def bury_all(self, letters: Sequence[Letter]) -> Sequence[bool | Fault]:
-        """Send letters; those that did not get through together are tried by themselves."""
+        Those that did not get through together are tried by themselves.
+        """
+        letters = [_fit(letter) for letter in letters]
         sent: list[bool | Fault] = [True] * len(letters)
         for positions in fitting([_size(letter) for letter in letters]):
             for position in self._in_one_call({n: letters[n] for n in positions}):
@@ -72,6 +59,11 @@ class Burial:
                 return fault
             return True
         return False
+
+
+def _fit(letter: Letter) -> Letter:
+    code, why = printable(letter.code, MAX_CODE_BYTES), printable(letter.why, MAX_REASON_BYTES)
+    return letter._replace(code=code, why=why)
 
 
 def _entry(letter: Letter) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from consumers.core.faults import Rejected
+from consumers.core.faults import Fault, Rejected
 from daemon.adapters.aws import make_session
 from daemon.adapters.burying import Burial
 from daemon.adapters.combining import Combined
 from daemon.adapters.sqs_entries import allowed_json, failed, fitting, sqs_faults
-from daemon.mailbox import Depth, Received, Refusal
+from daemon.mailbox import Depth, Letter, Received, Refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -124,11 +124,9 @@ class SqsMailbox(SqsOutlet):
 
         return self._by_receipt("DeleteMessageBatch", call, list(dict.fromkeys(receipts)))
 
-    def dead_letter(self, body: str, code: str, why: str) -> bool:
-        """Put a body among the dead letters with the reason, cut if it must be; False if that cannot be."""
-        if self._burial is None:
-            return False
-        return self._burial.bury(body, code, why)
+    def bury(self, letters: Sequence[Letter]) -> Sequence[bool | Fault]:
+        """Put bodies among the dead letters with their reasons; answers for each as the port says."""
+        return self._burial.bury(letters) if self._burial else [False] * len(letters)
 
     def depths(self) -> Mapping[str, Depth]:
         """Return how full the queue (``main``) and its dead letters (``dlq``) are."""

@@ -62,7 +62,7 @@ class Drain:
         return not any(worker.threads.living("poller") for worker in self.workers)
 
     def _flushed(self) -> bool:
-        return all(worker.deleter.is_empty for worker in self.workers)
+        return all(worker.is_flushed for worker in self.workers)
 
     def _longest_poll(self) -> float:
         return max((worker.poller.wait for worker in self.workers), default=0) + FLUSH_SECONDS

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,11 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from consumers.core.faults import Missing, PassingFault, Throttled
-from daemon.adapters.burying import Burial, Letter
+from daemon.adapters.burying import Burial
 from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.sqs import SqsMailbox, make_client, open_mailbox, open_outlet
 from daemon.adapters.sqs_entries import fitting
-from daemon.mailbox import Mailbox, Received
+from daemon.mailbox import Letter, Mailbox, Received
 from deploy.local.stack import environment
 from tests.aws import OWN_CONFIGURATION
 from tests.contracts.local_aws import LocalAws
@@ -167,7 +166,7 @@ def test_no_more_than_twelve_hours_in_total(subject: Subject) -> None:
 
 
 def test_a_dead_letter_keeps_body_and_reason(subject: Subject) -> None:
-    assert subject.mailbox.dead_letter("the body", "bad_thing", "because")
+    assert subject.mailbox.bury([Letter("the body", "bad_thing", "because")]) == [True]
     assert subject.dead() == [("the body", "bad_thing", "because")]
 
 
@@ -198,7 +197,7 @@ def test_characters_sqs_does_not_carry_are_written_as_json_does(real: Subject) -
     "why", ["a\x00b\ufffe", "ä" * 2000, "", "日本語"], ids=["odd", "long", "empty", "wide"]
 )
 def test_a_reason_is_made_fit_for_sqs(real: Subject, why: str) -> None:
-    assert real.mailbox.dead_letter("body", "code", why)
+    assert real.mailbox.bury([Letter("body", "code", why)]) == [True]
     ((_, _, told),) = real.dead()
     assert 0 < len(told.encode()) <= 1024
 
@@ -207,14 +206,17 @@ def test_a_body_that_fills_a_message_has_no_room_for_a_reason(emulator: LocalAws
     """DESIGN: SQS's own redrive takes it."""
     mailbox = real_mailbox(emulator)
     body = "x" * 1_048_576
-    assert mailbox.dead_letter(body[:-100], "code", "w" * 500)
-    assert not mailbox.dead_letter(body, "code", "why")
+    letters = [Letter(body[:-100], "code", "w" * 500), Letter(body, "code", "why")]
+    assert mailbox.bury(letters) == [True, False]
 
 
-def test_letters_buried_at_the_same_moment_share_calls_and_each_keeps_its_reason(real: Subject) -> None:
-    letters = [("body" * n, f"code_{n}", f"because of {n}") for n in range(1, 9)]
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(lambda letter: real.mailbox.dead_letter(*letter), letters))
+def test_letters_buried_together_share_calls_and_each_keeps_its_reason(
+    real: Subject, emulator: LocalAws
+) -> None:
+    letters = [Letter("body" * n, f"code_{n}", f"because of {n}") for n in range(1, 13)]
+    before = emulator.control.calls()["sqs"].get("SendMessageBatch", {"total": 0})["total"]
+    assert real.mailbox.bury(letters) == [True] * 12
+    assert emulator.control.calls()["sqs"]["SendMessageBatch"]["total"] - before == 2
     found = [letter for _ in range(3) for letter in real.dead()]
     assert sorted(found) == sorted(letters)
 
@@ -229,7 +231,7 @@ def test_a_letter_that_does_not_fit_is_buried_without_its_reason_and_holds_up_no
     stubber.add_client_error("send_message", "InvalidParameterValue", http_status_code=400)
     expected = {"QueueUrl": "https://dead", "MessageBody": "b", "MessageAttributes": ANY}
     stubber.add_response("send_message", {}, expected)
-    assert burial.bury_all([Letter("a", "c", "w"), Letter("b", "c", "w")]) == [True, True]
+    assert burial.bury([Letter("a", "c", "w"), Letter("b", "c", "w")]) == [True, True]
     stubber.assert_no_pending_responses()
 
 
@@ -241,7 +243,7 @@ def test_letters_that_got_no_answer_together_are_sent_one_by_one(
     stubber.add_client_error("send_message_batch", "BatchRequestTooLong", http_status_code=400)
     stubber.add_response("send_message", {})
     stubber.add_client_error("send_message", "RequestThrottled", http_status_code=400)
-    first, second = burial.bury_all([Letter("a", "c", "w"), Letter("b", "c", "w")])
+    first, second = burial.bury([Letter("a", "c", "w"), Letter("b", "c", "w")])
     assert first is True
     assert isinstance(second, Throttled)
 

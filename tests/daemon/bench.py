@@ -87,7 +87,7 @@ class Bench:
         (worker or self.worker).handle_waiting()
 
     def flush(self, worker: Worker | None = None) -> float:
-        return (worker or self.worker).deleter.flush()
+        return (worker or self.worker).flush()
 
     def run(self, worker: Worker | None = None) -> None:
         """Receive, handle, delete: one time around."""

@@ -11,7 +11,8 @@ from consumers.core.rows import Leased
 from consumers.core.world import Done, Later, Outcome, World
 from tests.daemon.bench import BODY, VISIBILITY, Bench
 
-CALLS = st.sampled_from(["receive", "extend", "delete"])
+CALLS = st.sampled_from(["receive", "extend", "delete", "bury"])
+HOSTILE = '{"type": "dance"}'
 
 
 class LoopMachine(RuleBasedStateMachine):
@@ -24,6 +25,7 @@ class LoopMachine(RuleBasedStateMachine):
         self.workers = [self.bench.worker, self.bench.make_worker()]
         self.plan: list[str] = []
         self.posted = 0
+        self.hostile: set[str] = set()
 
     def stage(self, message: Any, world: World) -> Outcome:
         if world.hold(Leased.CHUNK, "one") is None:
@@ -48,6 +50,11 @@ class LoopMachine(RuleBasedStateMachine):
             self.bench.mailbox.post(BODY)
         self.posted += count
 
+    @rule(count=st.integers(1, 4))
+    def post_hostile(self, count: int) -> None:
+        self.hostile |= {self.bench.mailbox.post(HOSTILE) for _ in range(count)}
+        self.posted += count
+
     @rule(kind=st.sampled_from(["slow", "fault", "bug", "later"]))
     def prepare(self, kind: str) -> None:
         self.plan.append(kind)
@@ -68,7 +75,7 @@ class LoopMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def flush(self, which: int) -> None:
-        self.workers[which].deleter.flush()
+        self.workers[which].flush()
 
     @rule(seconds=st.sampled_from([1, VISIBILITY / 3, VISIBILITY + 1, 1000]))
     def wait(self, seconds: float) -> None:
@@ -102,7 +109,8 @@ class LoopMachine(RuleBasedStateMachine):
         mailbox = self.bench.mailbox
         assert len(mailbox.messages) + len(mailbox.deleted) == self.posted
         assert len(set(mailbox.deleted)) == len(mailbox.deleted)
-        assert mailbox.dead == []
+        assert {letter.body for letter in mailbox.dead} <= {HOSTILE}
+        assert len(self.hostile.intersection(mailbox.deleted)) <= len(mailbox.dead)
 
     def teardown(self) -> None:
         """When faults end, everything is dealt with, nothing is left in hand, and all places are free."""
@@ -111,7 +119,8 @@ class LoopMachine(RuleBasedStateMachine):
         self.bench.mailbox._refusals.clear()
         for worker in self.workers:
             worker.handle_waiting()
-            worker.deleter.flush()
+            worker.flush()
+            assert worker.is_flushed
             assert worker.slots.busy == 0
             assert worker.heartbeat.holds() == ()
         fresh = self.bench.make_worker()

@@ -23,7 +23,7 @@ ERRORS = [
     MemoryError(),
     UnicodeDecodeError("utf-8", b"", 0, 1, "bad"),
 ]
-CALLS = ("receive", "extend", "delete", "send", "dead_letter")
+CALLS = ("receive", "extend", "delete", "send", "bury")
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)

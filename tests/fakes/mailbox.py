@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from daemon.mailbox import BATCH, LONGEST_HOLD, Depth, Received, Refusal
+from consumers.core.faults import Fault
+from daemon.mailbox import BATCH, LONGEST_HOLD, Depth, Letter, Received, Refusal
 from tests.fakes.calls import Calls, OnCall, ignore
 from tests.fakes.clock import FakeClock
 
@@ -109,12 +110,15 @@ class FakeMailbox:
         self.calls.end("send", str(len(bodies)))
         return refused
 
-    def dead_letter(self, body: str, code: str, why: str) -> bool:
-        self.calls.begin("dead_letter", code)
+    def bury(self, letters: Sequence[Letter]) -> Sequence[bool | Fault]:
+        try:
+            self.calls.begin("bury", str(len(letters)))
+        except Fault as fault:
+            return [fault] * len(letters)
         if self.has_dlq:
-            self.dead.append(DeadLetter(body, code, why))
-        self.calls.end("dead_letter", code)
-        return self.has_dlq
+            self.dead += [DeadLetter(*letter) for letter in letters]
+        self.calls.end("bury", str(len(letters)))
+        return [self.has_dlq] * len(letters)
 
     def depths(self) -> Mapping[str, Depth]:
         self.calls.begin("depths", "")

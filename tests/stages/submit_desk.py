@@ -47,7 +47,7 @@ class Desk:
         while self.mailbox.visible():
             self.worker.poller.turn()
             self.worker.handle_waiting()
-            self.worker.deleter.flush()
+            self.worker.flush()
 
     def _world(self, hold: Hold) -> World:
         return replace(self.sim.world([]), hold=hold.take, checkpoint=hold.checkpoint)
