@@ -11,6 +11,7 @@ from consumers.core.retention import is_split
 from consumers.core.rows import Batch, Chunk, Gate, Held
 from consumers.core.stops import used_up
 from consumers.core.world import Done, World, done
+from consumers.resubmission import note_waiting
 from consumers.wake import next_chunk, next_chunks, room_for
 from schemas.events import Event, EventName
 from schemas.facts import BuyingStopped, ChunkMoved, Fact, ModelPaused
@@ -20,6 +21,8 @@ from schemas.outcomes import Outcome
 
 def end_chunk(chunk: Chunk, held: Held, state: ChunkState, reason: str, world: World) -> tuple[Fact, ...]:
     """Move a chunk to an end; after three whole-chunk failures in a row its model pauses itself."""
+    if state is not ChunkState.CANCELLED:
+        note_waiting(chunk, held, world)
     paused = world.store.end_chunk(held, state, reason, world.now)
     ended_at = chunk.job.ended_at if chunk.job else None
     waited = (world.now - ended_at).total_seconds() if ended_at else None

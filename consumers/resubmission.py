@@ -1,26 +1,33 @@
 """Another round for a batch: the records that are sent again, in new chunks, and only they."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from consumers.core.cutting import Item
 from consumers.core.faults import Rejected
-from consumers.core.rows import Batch, FailedRecord, Held, NewChunk, NewRecord
+from consumers.core.retry import tokens_for_retry
+from consumers.core.rows import Batch, Chunk, FailedRecord, Held, NewChunk, NewRecord
 from consumers.core.world import World
 from consumers.planning import put_round_plan
-from consumers.windows import cut_windows
+from consumers.windows import cut_full, cut_windows
 from schemas.facts import RoundAdded
 from schemas.models import Model
 
 TokensToAsk = Callable[[FailedRecord], int | None]
 Items = Callable[[], Iterator[Item]]
 """Streams what is to be sent again, in plan order; the same each time it is called."""
+CHUNKS_AT_ONCE = 100
+"""So many chunks are looked at for an early round; the records of others go with the next one."""
 
 
 def gather(batch: Batch, ask: TokensToAsk, world: World) -> Iterator[Item]:
     """Stream the files with the records to send again; ``ask`` gives the tokens, or None to leave one out."""
-    failed = world.store.failed_records(batch.batch_id)
+    return _items(world.store.failed_records(batch.batch_id), ask)
+
+
+def _items(failed: Iterable[FailedRecord], ask: TokensToAsk) -> Iterator[Item]:
     for position, records in groupby(failed, key=lambda record: record.position):
         mine = list(records)
         again = tuple(
@@ -31,6 +38,54 @@ def gather(batch: Batch, ask: TokensToAsk, world: World) -> Iterator[Item]:
         if again:
             first = mine[0]
             yield Item(position, first.file_id, first.s3_key, first.size_bytes, again, first.tokens)
+
+
+def by_itself(model_id: str, world: World) -> TokensToAsk:
+    """Return the rule for what is sent again by itself on a model."""
+    model = world.models.find(model_id)
+
+    def ask(record: FailedRecord) -> int | None:
+        most = model.max_output_tokens if model else record.max_tokens
+        return tokens_for_retry(record, world.policy.max_attempts, most)
+
+    return ask
+
+
+def note_waiting(chunk: Chunk, held: Held, world: World) -> None:
+    """Note with a chunk whose records all have their outcome how many of them wait to be sent again."""
+    ask = by_itself(chunk.model, world)
+    waiting = sum(ask(record) is not None for record in world.store.failed_of(chunk.chunk_id))
+    if waiting:
+        world.store.note_waiting(held, waiting)
+
+
+def resubmit_early(batch: Batch, held: Held, world: World) -> RoundAdded | None:
+    """Send again, while the batch still runs, what fills whole chunks; None where nothing does."""
+    ask = by_itself(batch.model, world)
+    waiting = [
+        record
+        for chunk_id in world.store.waiting_chunks(batch.batch_id, CHUNKS_AT_ONCE)
+        for record in world.store.failed_of(chunk_id)
+        if ask(record) is not None
+    ]
+    waiting.sort(key=lambda record: record.position)
+    round_, first = batch.round + 1, world.store.next_index(batch.batch_id)
+    chunks = cut_full(batch, list(_items(waiting, ask)), first, model_of(batch, world), world, round_)
+    if not chunks:
+        return None
+    put_round_plan(batch, round_, chunks, world)
+    if not world.store.add_early_round(held, round_, chunks, _left(waiting, chunks)):
+        return None
+    return RoundAdded(batch.batch_id, round_, len(chunks), sum(len(chunk.records) for chunk in chunks))
+
+
+def _left(waiting: Iterable[FailedRecord], chunks: Sequence[NewChunk]) -> dict[str, int]:
+    """Count what waits on of each chunk that records are taken from."""
+    taken = {(record.position, record.analysis_type) for chunk in chunks for record in chunk.records}
+    left: Counter[str] = Counter()
+    for record in waiting:
+        left[record.chunk_id] += (record.position, record.analysis_type) not in taken
+    return dict(left)
 
 
 def resubmit(batch: Batch, held: Held, items: Items, world: World) -> RoundAdded | None:

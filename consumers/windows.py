@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead
+from consumers.core.chunks import LOOKAHEAD_CHUNKS, cut_ahead, full_cuts
 from consumers.core.cutting import Cutter, Item, limits
 from consumers.core.rows import Batch, NewChunk
 from consumers.core.world import World
@@ -51,3 +51,12 @@ def cut_windows(
         new, kept_from = cut_window(batch, window, index, model, world, round)
         index += len(new)
         yield new, None if kept_from is None else window[kept_from]
+
+
+def cut_full(
+    batch: Batch, items: Sequence[Item], index: int, model: Model, world: World, round: int
+) -> list[NewChunk]:
+    """Cut only the chunks of a later round that are full; what is left waits for more."""
+    cuts = full_cuts([each.piece() for each in items], limits(world.policy, model))
+    cutter = Cutter(batch, model, world.analyses, world.now.date())
+    return cutter.chunks(items, cuts, index, round, since=world.now)

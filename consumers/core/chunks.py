@@ -101,6 +101,18 @@ def cut_ahead(pieces: Sequence[Sized], limits: Limits, complete: bool) -> CutAhe
     return CutAhead(row.cuts(ends), ends[-1] if ends else 0)
 
 
+def full_cuts(pieces: Sequence[Sized], limits: Limits) -> list[Cut]:
+    """Cut off the chunks that are full: no further piece fits, or the next one does not; the rest waits.
+
+    Errors as `split`.
+    """
+    row = _Row(pieces, limits)
+    ends = row.full_ends()
+    if ends and not row.is_full(ends[-2] if len(ends) > 1 else 0, ends[-1]):
+        ends.pop()
+    return row.cuts(ends)
+
+
 def estimate(files: int, total_bytes: int, limits: Limits) -> int:
     """Give the least number of chunks that so many files and bytes can need."""
     return max(-(-files // limits.max_files), -(-total_bytes // limits.max_bytes))
@@ -126,6 +138,11 @@ class _Row:
             end = self._farthest_end(end)
             ends.append(end)
         return ends
+
+    def is_full(self, start: int, end: int) -> bool:
+        """Tell whether nothing can be added to the stretch, however small."""
+        records = self.records[end] - self.records[start]
+        return end - start == self.limits.max_files or records == self.limits.max_records
 
     def lack(self, start: int, end: int) -> int:
         """Count the records the stretch has too few of."""

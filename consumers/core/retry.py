@@ -9,6 +9,17 @@ MORE_TOKENS = 2
 """A cut answer is tried again with this many times the tokens."""
 
 PASSING_CODES = frozenset({"408", "424", "429"})
+# Bedrock's own names for the same (AWS: InvokeModel, errors); a code is a number as a rule.
+PASSING_NAMES = frozenset(
+    {
+        "InternalServerException",
+        "ModelErrorException",
+        "ModelNotReadyException",
+        "ModelTimeoutException",
+        "ServiceUnavailableException",
+        "ThrottlingException",
+    }
+)
 PASSING_LOSSES = frozenset({"NOT_IN_OUTPUT", "JOB_EXPIRED"})
 
 # What the message of a failed job says where the same job would fail again.
@@ -67,9 +78,9 @@ def next_max_tokens(max_tokens: int, most_tokens: int) -> int | None:
 
 
 def is_passing(error_code: str | None) -> bool:
-    """Say whether a record's error code means a passing fault: 408, 424, 429 and 5xx."""
+    """Say whether a record's error code means a passing fault: 408, 424, 429, 5xx, or such a fault's name."""
     code = error_code or ""
-    return code in PASSING_CODES or re.fullmatch(r"5[0-9]{2}", code) is not None
+    return code in PASSING_CODES | PASSING_NAMES or re.fullmatch(r"5[0-9]{2}", code) is not None
 
 
 def is_lost(error_code: str | None, message: str | None) -> bool:

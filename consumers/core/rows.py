@@ -314,6 +314,7 @@ class FailedRecord:
     s3_key: str
     attempts: int
     tokens: int = 0
+    chunk_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

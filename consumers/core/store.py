@@ -97,6 +97,21 @@ class Batches(Protocol):
         Records are unique by (batch, file, type, attempt).
         """
 
+    def add_early_round(
+        self, held: rows.Held, round: int, chunks: Sequence[rows.NewChunk], left: Mapping[str, int]
+    ) -> bool:
+        """Add full chunks of records to send again while other chunks of the batch are still on their way.
+
+        Like ``add_round``, but the ends of other chunks do not matter. ``left`` is what still waits of each
+        chunk they came from. Not if the batch was cancelled or stopped, or has ended.
+        """
+
+    def leave_batch(self, held: rows.Held, changes: int) -> bool:
+        """End the lease of a batch, unless a chunk of it ended since ``changes`` was read.
+
+        Whoever meets a live lease leaves the rest to its holder, so the holder must not miss an end.
+        """
+
     def finish_batch(
         self, held: rows.Held, changes: int, state: BatchState, reason: str, now: datetime
     ) -> bool:
@@ -116,6 +131,15 @@ class Batches(Protocol):
 
         In plan order; a repaired TRUNCATED one is among them.
         """
+
+    def failed_of(self, chunk_id: str) -> Iterator[rows.FailedRecord]:
+        """Stream those of one chunk, as ``failed_records`` does."""
+
+    def note_waiting(self, held: rows.Held, records: int) -> None:
+        """Note how many records of the held chunk wait to be sent again."""
+
+    def waiting_chunks(self, batch_id: str, limit: int) -> Sequence[str]:
+        """Return ended chunks of a batch with records that wait to be sent again, in order."""
 
     def unread_chunks(self, batch_id: str) -> Sequence[str]:
         """Return the chunks of a batch whose output is paid for and could not be read so far."""

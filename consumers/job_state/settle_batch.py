@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from consumers.attempts import attempt
 from consumers.core.cutting import Item
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, end_of
-from consumers.core.retry import tokens_for_retry
-from consumers.core.rows import Batch, BatchCount, FailedRecord, Held, Leased
+from consumers.core.rows import Batch, BatchCount, Held, Leased
 from consumers.core.stops import bad_canary, is_good_enough
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import stop_buying
 from consumers.job_state.report import finished_event, write_report
-from consumers.resubmission import gather, never_planned, resubmit
+from consumers.resubmission import by_itself, gather, never_planned, resubmit, resubmit_early
 from consumers.wake import next_chunk, next_chunks
 from schemas.facts import BatchEnded, CanaryReleased, Fact
 from schemas.messages import SettleBatch
@@ -28,7 +27,7 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
         return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
     if batch.state in BATCH_ENDS:
         return done(then=[finished_event(batch, world.store.count(batch.batch_id), world)])
-    if not (_is_through(batch, world) or _is_held_up(batch, world)):
+    if not (_is_through(batch, world) or _may_go_on(batch, world)):
         again = batch.round or world.policy.canary_chunks
         return done(then=next_chunk(batch.model, world) if again else ())
     held = world.hold(Leased.BATCH, batch.batch_id)
@@ -43,12 +42,15 @@ def _is_through(batch: Batch, world: World) -> bool:
     return batch.state is not BatchState.PLANNING and world.store.is_through(batch.batch_id)
 
 
-def _is_held_up(batch: Batch, world: World) -> bool:
-    """Tell whether a batch waits for a word on its canary, or for the end of what it does not buy."""
-    if batch.state is BatchState.PLANNING:
-        return False
-    canary = batch.canary is not None and not world.store.canary(batch.batch_id).open
-    return bool(batch.stopped) or canary
+def _may_go_on(batch: Batch, world: World) -> bool:
+    """Tell whether a batch waits for a word on its canary, for the end of what it does not buy, or has
+    records that may fill a chunk already.
+    """
+    if batch.state is BatchState.PLANNING or batch.stopped:
+        return bool(batch.stopped) and batch.state is not BatchState.PLANNING
+    if batch.canary is not None:
+        return not world.store.canary(batch.batch_id).open
+    return not batch.cancelled and bool(world.store.waiting_chunks(batch.batch_id, 1))
 
 
 def _settle(batch: Batch, held: Held, world: World) -> Outcome:
@@ -56,17 +58,23 @@ def _settle(batch: Batch, held: Held, world: World) -> Outcome:
     if batch.state not in BATCH_ENDS and not _is_through(batch, world):
         facts = _go_on(batch, held, world)
     if batch.state in BATCH_ENDS or not _is_through(batch, world):
-        return done(facts, next_chunks(batch.model, world))
+        again = (
+            () if world.store.leave_batch(held, batch.changes) else (SettleBatch(batch_id=batch.batch_id),)
+        )
+        return done(facts, (*next_chunks(batch.model, world), *again))
     ended = _resubmit_or_end(world.store.batch(batch.batch_id) or batch, held, world)
     return done((*facts, *ended.facts), ended.then)
 
 
 def _go_on(batch: Batch, held: Held, world: World) -> tuple[Fact, ...]:
-    """Judge a canary that is through; end what is not bought and nobody has ended yet."""
+    """Judge a canary that is through; end what is not bought and nobody has ended yet; send again early."""
     if batch.stopped:
         return stop_buying(batch, batch.stopped, world)
+    if batch.canary is None:
+        added = None if batch.cancelled else resubmit_early(batch, held, world)
+        return () if added is None else (added,)
     count = world.store.canary(batch.batch_id)
-    if batch.canary is None or count.open:
+    if count.open:
         return ()
     if not is_good_enough(count, world.policy.min_success_ratio):
         return stop_buying(batch, bad_canary(batch, count, world.policy.min_success_ratio), world)
@@ -78,7 +86,7 @@ def _resubmit_or_end(batch: Batch, held: Held, world: World) -> Done:
     """Send again what may succeed, unless the batch buys no more; without such a record it ends."""
 
     def items() -> Iterator[Item]:
-        return gather(batch, lambda record: _ask(record, batch, world), world)
+        return gather(batch, by_itself(batch.model, world), world)
 
     if batch.cancelled or batch.stopped or next(items(), None) is None:
         return _end(batch, held, world)
@@ -86,13 +94,6 @@ def _resubmit_or_end(batch: Batch, held: Held, world: World) -> Done:
     if added is None:
         return done(then=[SettleBatch(batch_id=batch.batch_id)])
     return done([added], next_chunks(batch.model, world, batch.batch_id))
-
-
-def _ask(record: FailedRecord, batch: Batch, world: World) -> int | None:
-    """Return the tokens to ask for if the record is sent again by itself, else None."""
-    model = world.models.find(batch.model)
-    limit = model.max_output_tokens if model else record.max_tokens
-    return tokens_for_retry(record, world.policy.max_attempts, limit)
 
 
 def _end(batch: Batch, held: Held, world: World) -> Done:

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import RECHECKED, Batch, Held, NewChunk, NewFile
+from consumers.core.rows import RECHECKED, Batch, Held, Leased, NewChunk, NewFile
 from daemon.adapters.store import SqlStore
 from schemas.outcomes import Outcome
 from tests.contracts.planting import (
@@ -214,3 +214,53 @@ def test_the_next_chunk_is_numbered_behind_the_last_one(store: SqlStore) -> None
     assert store.next_index(BATCH.batch_id) == 0
     plant(store, chunks=3)
     assert store.next_index(BATCH.batch_id) == 3
+
+
+def test_a_batch_is_left_only_if_no_chunk_of_it_ended_meanwhile(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2, files=1)
+    run(store, first, Outcome.SUCCEEDED)
+    held = hold_batch(store, BATCH.batch_id)
+    seen = changes_of(store, held.id)
+    run(store, second, Outcome.SUCCEEDED, positions=[1])
+    assert not store.leave_batch(held, seen)
+    assert store.renew(held, 60)
+    assert store.leave_batch(held, changes_of(store, held.id))
+    assert store.take(Leased.BATCH, held.id, 60) is not None
+
+
+def test_an_early_round_takes_what_waits_although_other_chunks_go_on(store: SqlStore) -> None:
+    first, second, third = plant(store, chunks=3, files=1)
+    for n, chunk_id in enumerate((first, second)):
+        run(store, chunk_id, Outcome.MODEL_ERROR, positions=[n])
+        store.note_waiting(hold_chunk(store, chunk_id), 1)
+    assert store.waiting_chunks(BATCH.batch_id, 10) == [first, second]
+    held = hold_batch(store, BATCH.batch_id)
+    chunk = new_chunk(BATCH, 3, [0], round=1, attempt=2)
+    assert store.add_early_round(held, 1, [chunk], {first: 0})
+    assert not store.add_early_round(held, 1, [chunk], {first: 0})
+    assert store.waiting_chunks(BATCH.batch_id, 10) == [second]
+    assert [record.position for record in store.failed_records(held.id)] == [1]
+    assert [record.chunk_id for record in store.failed_of(second)] == [second]
+    assert dict(store.chunk_ids(BATCH.batch_id))[third] is not None
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopped", "ended"])
+def test_no_early_round_is_added_to_a_batch_that_buys_no_more(store: SqlStore, how: str) -> None:
+    [chunk_id] = plant(store, files=1)
+    run(store, chunk_id, Outcome.MODEL_ERROR)
+    if how == "cancelled":
+        store.cancel(BATCH.batch_id, "by a person", NOW)
+    if how == "stopped":
+        store.stop_buying(BATCH.batch_id, "no money", NOW)
+    held = end(store) if how == "ended" else hold_batch(store, BATCH.batch_id)
+    assert not store.add_early_round(held, 1, [new_chunk(BATCH, 1, [0], round=1, attempt=2)], {})
+    assert len(store.chunk_ids(BATCH.batch_id)) == 1
+
+
+def test_a_whole_round_leaves_nothing_that_waits(store: SqlStore) -> None:
+    [chunk_id] = plant(store, files=1)
+    run(store, chunk_id, Outcome.MODEL_ERROR)
+    store.note_waiting(hold_chunk(store, chunk_id), 1)
+    held = end(store)
+    assert add_round(store, held, 1, [new_chunk(BATCH, 1, [0], round=1, attempt=2)])
+    assert store.waiting_chunks(BATCH.batch_id, 10) == []

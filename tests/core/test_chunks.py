@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.core.chunks import LOOKAHEAD_CHUNKS, Cut, Limits, Piece, cut_ahead, estimate, split
+from consumers.core.chunks import LOOKAHEAD_CHUNKS, Cut, Limits, Piece, cut_ahead, estimate, full_cuts, split
 from consumers.core.cutting import limits
 from consumers.core.manifest import LONGEST_LINE
 from consumers.core.world import Policy
@@ -295,3 +295,24 @@ def test_a_hundred_thousand_files_stream_as_they_split(make: Callable[[int], lis
     whole, parts = split(pieces, LIMITS), streamed(pieces, LIMITS, page=10_000)
     assert len(whole) == len(parts)
     assert padding(whole) <= padding(parts)
+
+
+@given(cases())
+def test_full_chunks_are_cut_from_the_front_and_no_more_fits_into_any(
+    case: tuple[list[Piece], Limits],
+) -> None:
+    pieces, limits = case
+    cuts = full_cuts(pieces, limits)
+    check(
+        cuts,
+        pieces[: sum(1 for piece in pieces if cuts and piece.position < cuts[-1].last_exclusive)],
+        limits,
+    )
+    for cut in cuts:
+        mine = [piece for piece in pieces if cut.first <= piece.position < cut.last_exclusive]
+        behind = [piece for piece in pieces if piece.position >= cut.last_exclusive]
+        full = len(mine) == limits.max_files or cut.records == limits.max_records
+        assert full or not fits([*mine, behind[0]], limits)
+    left = [piece for piece in pieces if not cuts or piece.position >= cuts[-1].last_exclusive]
+    assert fits(left, limits)
+    assert len(left) < limits.max_files

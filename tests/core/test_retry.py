@@ -31,7 +31,7 @@ def failed(outcome: Outcome, code: str = "", message: str = "", **more: Any) -> 
     return FailedRecord(**{**fields, "attempt": attempts, "attempts": attempts, **more})
 
 
-@pytest.mark.parametrize("code", ["408", "424", "429", "500", "503", "599"])
+@pytest.mark.parametrize("code", ["408", "424", "429", "500", "503", "599", "ThrottlingException"])
 def test_a_passing_error_is_sent_again(code: str) -> None:
     assert tokens_for_retry(failed(Outcome.MODEL_ERROR, code), 3, 65_535) == 4096
 

@@ -1,6 +1,6 @@
 """Later rounds: the chunks that a settled or retried batch sends again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, true, update
 
@@ -11,7 +11,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import move_batch
 from daemon.adapters.store.refused import take_in
-from daemon.adapters.tables import batches, chunks, records, state_in
+from daemon.adapters.tables import batches, chunk_over, chunk_resends, chunks, records, state_in
 
 
 class Rounds:
@@ -42,10 +42,61 @@ class Rounds:
                 return False
             if _reopen(connection, held.id, round):
                 take_in(connection, held.id)
-            for chunk in chunks:
-                add_chunks(connection, held.id, [chunk])
-                _supersede(connection, held.id, chunk)
+            _nothing_waits(connection, held.id)
+            _add(connection, held.id, chunks)
             return True
+
+    def add_early_round(
+        self, held: Held, round: int, chunks: Sequence[NewChunk], left: Mapping[str, int]
+    ) -> bool:
+        """Add full chunks to a batch that runs; ``left`` is what still waits of each chunk they came from."""
+        running = state_in(batches, [BatchState.PLANNED, BatchState.RUNNING])
+        goes_on = and_(running, ~batches.c.cancelled, batches.c.stopped == "")
+        step = update(batches).where(batches.c.batch_id == held.id, batches.c.round == round - 1, goes_on)
+        with self.database.write() as connection:
+            guard(connection, held)
+            if not connection.execute(step.values(round=round)).rowcount:
+                return False
+            for chunk_id, waiting in left.items():
+                _note(connection, chunk_id, waiting)
+            _add(connection, held.id, chunks)
+            return True
+
+    def note_waiting(self, held: Held, records: int) -> None:
+        """Note how many records of the held chunk wait to be sent again."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            _note(connection, held.id, records)
+
+    def waiting_chunks(self, batch_id: str, limit: int) -> Sequence[str]:
+        """Return ended chunks with records that wait to be sent again, in order."""
+        mine = and_(chunks.c.batch_id == batch_id, chunk_resends, chunk_over)
+        asked = select(chunks.c.chunk_id).where(mine).order_by(chunks.c.number).limit(limit)
+        with self.database.read() as connection:
+            return connection.execute(asked).scalars().all()
+
+    def leave_batch(self, held: Held, changes: int) -> bool:
+        """End the lease of a batch, unless a chunk of it ended since ``changes`` was read."""
+        mine = and_(batches.c.batch_id == held.id, batches.c.lease_token == held.token)
+        leave = update(batches).where(mine, batches.c.changes == changes)
+        with self.database.once() as connection:
+            return bool(connection.execute(leave.values(lease_token=None, lease_until=None)).rowcount)
+
+
+def _note(connection: Connection, chunk_id: str, waiting: int) -> None:
+    connection.execute(update(chunks).where(chunks.c.chunk_id == chunk_id).values(to_resend=waiting))
+
+
+def _nothing_waits(connection: Connection, batch_id: str) -> None:
+    """Note that a round takes in whatever a batch had to send again."""
+    waits = and_(chunks.c.batch_id == batch_id, chunk_resends)
+    connection.execute(update(chunks).where(waits).values(to_resend=0))
+
+
+def _add(connection: Connection, batch_id: str, new: Iterable[NewChunk]) -> None:
+    for chunk in new:
+        add_chunks(connection, batch_id, [chunk])
+        _supersede(connection, batch_id, chunk)
 
 
 def _reopen(connection: Connection, batch_id: str, round: int) -> int:
