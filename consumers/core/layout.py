@@ -182,6 +182,11 @@ def results_key(batch_id: str) -> str:
     return results_prefix(batch_id) + "results.jsonl"
 
 
+def superseded_key(batch_id: str) -> str:
+    """Name the lines of attempts whose place a later one has taken, beside the batch's results."""
+    return results_prefix(batch_id) + "superseded.jsonl"
+
+
 def manifest_json_key(batch_id: str) -> str:
     """Name the summary of the stored results: parts, counts, checksums, revision."""
     return results_prefix(batch_id) + "manifest.json"

@@ -291,6 +291,24 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a file of result lines came to; `sha256` in hex digits, `bytes` as they lie in S3."""
+
+    lines: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a chunk that is COMPLETED; `written` None where nobody noted what it came to."""
+
+    chunk_id: str
+    index: int
+    written: Written | None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedRecord:
     """A current record that has no whole result: what the retry decision looks at.
 

@@ -151,6 +151,12 @@ class Batches(Protocol):
         of others.
         """
 
+    def superseded_rows(self, batch_id: str) -> Iterator[ResultRow]:
+        """Stream what the lines of attempts are made of whose place a later one has taken, in plan order."""
+
+    def parts(self, batch_id: str) -> Sequence[rows.Part]:
+        """Return the parts of a batch's COMPLETED chunks, in order."""
+
     def is_through(self, batch_id: str) -> bool:
         """Tell whether the plan is complete and every chunk has ended; cheap, however large the batch."""
 
@@ -239,6 +245,9 @@ class Chunks(Protocol):
         Order: priority (+1 an hour waited), fewest slots in use per batch, age. With ``ended``, a chunk whose
         job did, only what that made room for; of jobs that end together each names another chunk.
         """
+
+    def part_written(self, held: rows.Held, written: rows.Written) -> None:
+        """Note what the chunk's part came to."""
 
     def backlog(self, model: str) -> int:
         """Count the chunks of a model that wait or run."""

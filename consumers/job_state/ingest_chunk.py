@@ -66,7 +66,7 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
 
 
 def _store(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
-    write_part(chunk, world)
+    write_part(chunk, held, world)
     return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), told)
 
 

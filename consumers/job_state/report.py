@@ -1,33 +1,31 @@
 """What a batch leaves behind at its end: results.jsonl, manifest.json, and the event that names them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from consumers.core import layout
 from consumers.core.cost import money
-from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import Batch, BatchCount, Spent
+from consumers.core.lifecycle import BatchState
+from consumers.core.lines import ResultRow
+from consumers.core.rows import Batch, BatchCount, Part, Spent, Written
 from consumers.core.world import World
 from consumers.endings import stamp
-from consumers.parts import Written, write_lines
+from consumers.parts import measure_lines, write_lines
 from schemas.events import Event, EventName
 from schemas.outcomes import Outcome
 
 
 def write_report(batch: Batch, count: BatchCount, state: BatchState, reason: str, world: World) -> None:
-    """Write one current line per file and type, then the manifest that tells what lies beside it."""
-    results = write_lines(layout.results_key(batch.batch_id), world.store.result_rows(batch.batch_id), world)
+    """Write one current line per file and type, the superseded ones, then what tells of all files."""
     manifest = {
         **_summary(batch, count, state, reason),
-        "results": _written(results),
-        "superseded_usd": money(count.superseded.cost_usd),
         "padding_usd": money(count.padding.cost_usd),
-        "parts": [
-            layout.part_key(batch.batch_id, layout.parse_chunk_id(chunk_id).number)
-            for chunk_id, chunk_state in world.store.chunk_ids(batch.batch_id)
-            if chunk_state is ChunkState.COMPLETED
-        ],
+        "superseded_usd": money(count.superseded.cost_usd),
+        "results": _write(layout.results_key(batch.batch_id), world.store.result_rows(batch.batch_id), world),
+        "superseded": _write_superseded(batch, world),
+        "parts": [_part(part, batch, world) for part in world.store.parts(batch.batch_id)],
     }
     key = layout.manifest_json_key(batch.batch_id)
     with world.objects.writer(key, content_type="application/json") as out:
@@ -75,5 +73,23 @@ def _sum(*parts: Spent) -> Spent:
     )
 
 
-def _written(results: Written) -> dict[str, Any]:
-    return {"key": results.key, "lines": results.lines, "bytes": results.bytes, "sha256": results.sha256}
+def _write(key: str, rows: Iterable[ResultRow], world: World) -> dict[str, Any]:
+    return _file(key, write_lines(key, rows, world))
+
+
+def _write_superseded(batch: Batch, world: World) -> dict[str, Any] | None:
+    """Write the attempts that count no more; a batch of one round has none."""
+    if not batch.round:
+        return None
+    rows = world.store.superseded_rows(batch.batch_id)
+    return _write(layout.superseded_key(batch.batch_id), rows, world)
+
+
+def _part(part: Part, batch: Batch, world: World) -> dict[str, Any]:
+    key = layout.part_key(batch.batch_id, part.index)
+    written = measure_lines(key, world) if part.written is None else part.written
+    return {"chunk_id": part.chunk_id, **_file(key, written)}
+
+
+def _file(key: str, written: Written) -> dict[str, Any]:
+    return {"key": key, "lines": written.lines, "bytes": written.bytes, "sha256": written.sha256}

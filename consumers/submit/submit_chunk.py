@@ -80,7 +80,7 @@ def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> 
     if chunk.state in CHUNK_ENDS:
         return ended(facts, chunk, world)
     if not chunk.files:
-        write_part(chunk, world)
+        write_part(chunk, held, world)
         moved = end_chunk(chunk, held, ChunkState.COMPLETED, "all its files were refused", world)
         return ended((*facts, *moved), chunk, world)
     world.checkpoint()

@@ -126,6 +126,10 @@ chunks = Table(
     Column("output_uri", Words),
     # Records of it that wait to be sent again in a chunk of a later round.
     Column("to_resend", Integer, nullable=False, default=0),
+    # What its part in S3 came to.
+    Column("part_lines", Integer),
+    Column("part_bytes", BigInteger),
+    Column("part_sha256", Words),
     Column("padding_input_tokens", BigInteger),
     Column("padding_output_tokens", BigInteger),
     Column("padding_cost_usd", Usd),

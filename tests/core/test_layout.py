@@ -77,6 +77,7 @@ def test_the_layout_is_the_agreed_one() -> None:
     assert layout.part_key(BATCH, 7) == f"nova_results/{BATCH}/part-00007.jsonl"
     assert layout.raw_key(BATCH, 7) == f"nova_results/{BATCH}/raw/part-00007.jsonl.gz"
     assert layout.results_key(BATCH) == f"nova_results/{BATCH}/results.jsonl"
+    assert layout.superseded_key(BATCH) == f"nova_results/{BATCH}/superseded.jsonl"
     assert layout.manifest_json_key(BATCH) == f"nova_results/{BATCH}/manifest.json"
     assert layout.temporary_prefixes(FOLDER) == (f"nova_batch/{FOLDER}/", f"nova/batch/output/{FOLDER}/")
 

@@ -127,6 +127,8 @@ def check_bill(cli: CommandLine, sim: Simulation, batch_id: str) -> None:
     assert [manifest[name] for name in ("cost_usd", "padding_usd", "superseded_usd")] == [
         status[name] for name in ("cost_usd", "cost_padding_usd", "cost_superseded_usd")
     ]
+    again = [json.loads(line) for line in sim.objects.text(manifest["superseded"]["key"]).splitlines()]
+    assert sum(usd(line["cost_usd"]) for line in again if line["cost_usd"]) == superseded
     assert padding > 0 < superseded
     assert (cost - padding) * 2 == usd(status["cost_on_demand_usd"])
 

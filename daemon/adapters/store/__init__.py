@@ -12,6 +12,7 @@ from daemon.adapters.store.idling import Idling
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
 from daemon.adapters.store.money import Money
+from daemon.adapters.store.parts import Parts
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
 from daemon.adapters.store.refused import Refused
@@ -46,6 +47,7 @@ class SqlStore(
     Failed,
     Refused,
     Results,
+    Parts,
     Sums,
     Watch,
 ):

@@ -1,17 +1,18 @@
 """What result lines are made of, streamed in plan order without a transaction held open."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import layout
 from consumers.core.lines import ResultRow
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.plans import echo_of
-from daemon.adapters.tables import batches, chunk_files, files, record_current, records
+from daemon.adapters.tables import batches, chunk_files, files, record_current, record_superseded, records
 
 FILES_AT_ONCE = 250
 REFUSED = "REFUSED"
@@ -30,18 +31,53 @@ class Results:
 
     def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
         """Stream current records and REFUSED files; of a chunk all its records and its own refused files."""
+        which = record_current if chunk_id is None else records.c.chunk_id == chunk_id
+        for page in self._pages(batch_id, lambda after: _files(batch_id, chunk_id, after), which):
+            for file in page.files:
+                if file.code:
+                    yield _refused(page.batch, file)
+                yield from page.rows_of(file)
+
+    def superseded_rows(self, batch_id: str) -> Iterator[ResultRow]:
+        """Stream the attempts whose place a later one has taken, in plan order, oldest first."""
+        for page in self._pages(batch_id, lambda after: _resent(batch_id, after), record_superseded):
+            for file in page.files:
+                yield from page.rows_of(file)
+
+    def _pages(
+        self, batch_id: str, files_after: Callable[[int], Select[Any]], which: ColumnElement[bool]
+    ) -> Iterator["_Page"]:
+        """Read a batch's files page by page, each with those of its records that have an outcome."""
         after = -1
         with self.database.read() as connection:
             batch = connection.execute(_batch(batch_id)).first()
         while batch is not None:
             with self.database.read() as connection:
-                page = connection.execute(_files(batch_id, chunk_id, after)).all()
-                found = _records(connection, batch_id, chunk_id, [row.position for row in page])
-            for row in page:
-                yield from _rows_of(batch, row, found.get(row.position, []))
-            if len(page) < FILES_AT_ONCE:
+                files = connection.execute(files_after(after)).all()
+                found = _records(connection, batch_id, [row.position for row in files], which)
+            yield _Page(batch, files, found)
+            if len(files) < FILES_AT_ONCE:
                 return
-            after = page[-1].position
+            after = files[-1].position
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some files of a batch, and their records by position."""
+
+    batch: Row[Any]
+    files: Sequence[Row[Any]]
+    found: Mapping[int, Sequence[Row[Any]]]
+
+    def rows_of(self, file: Row[Any]) -> Iterator[ResultRow]:
+        """Give a file's records in the order in which its request names their types."""
+        order = {name: place for place, name in enumerate(file.analysis_types)}
+
+        def place(row: Row[Any]) -> tuple[int, int]:
+            return order.get(row.analysis_type, len(order)), row.attempt
+
+        for row in sorted(self.found.get(file.position, ()), key=place):
+            yield _result(self.batch, file, row)
 
 
 def _batch(batch_id: str) -> Select[Any]:
@@ -57,10 +93,17 @@ def _files(batch_id: str, chunk_id: str | None, after: int) -> Select[Any]:
     return asked.order_by(files.c.position).limit(FILES_AT_ONCE)
 
 
+def _resent(batch_id: str, after: int) -> Select[Any]:
+    """Ask for the files that have superseded attempts."""
+    mine = and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position)
+    sent = select(records.c.position).where(mine, record_superseded, records.c.outcome.is_not(None))
+    asked = select(*_FILE).where(files.c.batch_id == batch_id, files.c.position > after, sent.exists())
+    return asked.order_by(files.c.position).limit(FILES_AT_ONCE)
+
+
 def _records(
-    connection: Connection, batch_id: str, chunk_id: str | None, positions: Sequence[int]
+    connection: Connection, batch_id: str, positions: Sequence[int], which: ColumnElement[bool]
 ) -> dict[int, list[Row[Any]]]:
-    which = record_current if chunk_id is None else records.c.chunk_id == chunk_id
     asked = select(records.c.position, *_RECORD).where(
         records.c.batch_id == batch_id,
         records.c.position.in_(positions),
@@ -71,14 +114,6 @@ def _records(
     for row in connection.execute(asked):
         found.setdefault(row.position, []).append(row)
     return found
-
-
-def _rows_of(batch: Row[Any], file: Row[Any], found: list[Row[Any]]) -> Iterator[ResultRow]:
-    order = {name: place for place, name in enumerate(file.analysis_types)}
-    if file.code:
-        yield _refused(batch, file)
-    for row in sorted(found, key=lambda row: order.get(row.analysis_type, len(order))):
-        yield _result(batch, file, row)
 
 
 def _refused(batch: Row[Any], file: Row[Any]) -> ResultRow:
