@@ -10,6 +10,7 @@ from daemon.cli.output import cell, moment, show, table
 
 Document = Mapping[str, Any]
 SHOWN = 200
+TEXT_SHOWN = 300
 _TIMES = (
     "created_at",
     "preparing_at",
@@ -74,6 +75,9 @@ def _show_attempts(attempts: Sequence[Document]) -> None:
         row = (each["record_id"], each["attempt"], outcome, tokens, each["cost_usd"])
         made.add_row(*map(cell, row), cell(each["chunk_id"] and "…" + each["chunk_id"][-8:]))
     show(made, otherwise="No records.")
+    for each in attempts[:SHOWN]:
+        if each["raw_text"]:
+            click.echo(f"{each['record_id']}, try {each['attempt']}, said: {_shortened(each['raw_text'])}")
     if len(attempts) > SHOWN:
         click.echo(f"and {len(attempts) - SHOWN} more: see --json")
 
@@ -83,9 +87,17 @@ def _notes(attempt: Document) -> str:
     notes = [
         *(["sent again"] if attempt["superseded"] else []),
         *(["repaired"] if attempt["repaired"] else []),
+        *([f"{attempt['missing']} parts missing"] if attempt["missing"] else []),
         *([f"{error['code']}: {error['message']}"] if error else []),
     ]
     return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _shortened(text: str) -> str:
+    """Write the beginning of what the model said on one line; nothing in it may steer a terminal."""
+    cut = "".join(c if c.isprintable() else " " for c in text[:TEXT_SHOWN])
+    more = f" … ({len(text)} characters: see --json)" if len(text) > TEXT_SHOWN else ""
+    return " ".join(cut.split()) + more
 
 
 _KINDS: Mapping[str, Callable[[Document], None]] = {

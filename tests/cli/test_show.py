@@ -2,11 +2,14 @@
 
 import json
 
+from sqlalchemy import update
+
 from consumers.core import layout
 from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Refusal
 from daemon.adapters.store import SqlStore
+from daemon.adapters.tables import records
 from schemas.outcomes import Outcome
 from tests.cli.command_line import CommandLine
 from tests.contracts.planting import NOW, end_job, hold_chunk, judged, plant, submit
@@ -76,6 +79,29 @@ def test_show_tells_a_file_in_every_batch_that_named_it(cli: CommandLine, sqlite
     outcomes = {attempt["outcome"] for each in document["batches"] for attempt in each["attempts"]}
     assert outcomes == {Outcome.SUCCEEDED, None}
     assert "waiting" in cli.ok("show", "1000")
+
+
+def test_show_gives_what_the_model_said_where_it_is_no_result(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    (chunk,) = plant(sqlite_store)
+    submit(sqlite_store, chunk)
+    end_job(sqlite_store, chunk)
+    said = "Sorry,\x1b[31m I see\nno pool. " + "Really. " * 100
+    held = hold_chunk(sqlite_store, chunk)
+    bad = judged(0, Outcome.UNPARSABLE, result=None, raw_text=said, error_code="NOT_JSON")
+    sqlite_store.save(held, [bad, judged(1, result=RESULT)], NOW)
+    with sqlite_store.database.write() as connection:
+        connection.execute(update(records).where(records.c.position == 1).values(missing=3))
+    for name, index in ((chunk, None), ("1000", 0)):
+        document = cli.document("show", name)
+        first, *others = (document if index is None else document["batches"][index])["attempts"]
+        assert (first["raw_text"], first["missing"]) == (said, None)
+        assert [(each["raw_text"], each["missing"]) for each in others] == [(None, 3)] * len(others)
+        shown = cli.ok("show", name)
+        assert "file-1000:combined, try 1, said: Sorry, [31m I see no pool. Really. Really." in shown
+        assert f"… ({len(said)} characters: see --json)" in shown
+    assert "SUCCEEDED (3 parts" in cli.ok("show", "1001")
 
 
 def test_show_says_when_nothing_has_that_name(cli: CommandLine) -> None:

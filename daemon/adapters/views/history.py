@@ -13,7 +13,7 @@ from daemon.adapters.views.batches import chunk_row, describe_chunk
 from daemon.adapters.views.values import instant, words
 
 BATCHES_OF_A_FILE = 20
-_ATTEMPT = [column for column in records.c if column.name not in {"result", "raw_text"}]
+_ATTEMPT = [column for column in records.c if column.name != "result"]
 
 
 class HistoryViews:
@@ -129,7 +129,9 @@ def _attempt(row: Row[Any]) -> dict[str, Any]:
         "error": _error(row),
         "repaired": row.repaired,
         "reused_from": row.reused_from,
+        "missing": row.missing,
         "stop_reason": row.stop_reason,
+        "raw_text": row.raw_text,
         "input_tokens": row.input_tokens,
         "output_tokens": row.output_tokens,
         "cost_usd": money(row.cost_usd),
