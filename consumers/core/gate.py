@@ -31,9 +31,10 @@ class Room:
 class ModelView:
     """What counts for a base model. ``staged`` holds the ranks of its chunks PREPARING, or READY without job.
 
-    ``unconfirmed`` counts the claims whose create has not answered yet. A model is ``proven`` once a job of
-    it got past validation, until a chunk fails as a whole; ``failed`` counts such failures in a row and
-    ``unread`` the chunks whose job ended and whose results are not known yet.
+    ``at_gate`` counts those READY that somebody holds: each is about to claim a slot. ``unconfirmed`` counts
+    the claims whose create has not answered yet. A model is ``proven`` once a job of it got past validation,
+    until a chunk fails as a whole; ``failed`` counts such failures in a row and ``unread`` the chunks whose
+    job ended and whose results are not known yet.
     """
 
     paused: bool = False
@@ -41,6 +42,7 @@ class ModelView:
     jobs_open: int = 0
     unconfirmed: int = 0
     staged: tuple[int, ...] = ()
+    at_gate: int = 0
     proven: bool = True
     failed: int = 0
     unread: int = 0
@@ -134,7 +136,7 @@ def choose(
 
     ``in_use`` counts the open jobs of each batch, ``staged_of`` its staged chunks. With ``later``, the number
     of jobs that ended after one, only what the end of that one made room for: if it freed the third of the
-    slots that are free now, the third of the chunks.
+    slots that are free now, the third of the chunks. A chunk at the gate is named no more and has a slot.
     """
     if model.paused or _is_blocked(model, now):
         return ()
@@ -146,7 +148,8 @@ def choose(
             break
         then.append(each)
     if later is not None and model.blocked_until is None:
-        first, then = _nth(first, model.free(room.slots) - later), _nth(then, len(then) - later)
+        first = _nth(first, model.free(room.slots) - model.at_gate - later)
+        then = _nth(then, len(then) - later)
     chosen = tuple(each.chunk_id for each in (*first, *then))
     return chosen[:1] if model.blocked_until is not None else chosen
 

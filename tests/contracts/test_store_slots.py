@@ -224,6 +224,17 @@ def test_held_and_resting_chunks_are_not_next(store: SqlStore) -> None:
     assert store.next_up(MODEL, ROOM, after(minutes=1)) == (ids[1], ids[2])
 
 
+def test_a_chunk_about_to_claim_leaves_the_next_slot_to_the_first_that_waits(store: SqlStore) -> None:
+    ids = plant(store, chunks=5)
+    for minute, chunk_id in enumerate(ids[:2]):
+        submit(store, chunk_id)
+        store.job_seen(chunk_id, report(chunk_id, JobStatus.COMPLETED), after(minutes=minute))
+    for chunk_id in ids[2:]:
+        stage(store, chunk_id)
+    hold_chunk(store, ids[2])
+    assert store.next_up(MODEL, Room(2, 0), after(minutes=2), ids[1]) == (ids[3],)
+
+
 def test_batches_take_turns_by_the_slots_they_use(store: SqlStore) -> None:
     large = plant(store, "large", chunks=4)
     small = plant(store, "small", chunks=2, at=after(minutes=1))

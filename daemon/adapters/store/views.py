@@ -12,6 +12,7 @@ from sqlalchemy.sql.selectable import Select
 from consumers.core import gate
 from consumers.core.gate import ChunkView, ModelView
 from consumers.core.lifecycle import BatchState, ChunkState
+from daemon.adapters.store.leases import is_held
 from daemon.adapters.store.model_rows import ModelRow
 from daemon.adapters.tables import batches, chunk_starts, chunk_unread, chunks, job_open, jobs, state_in
 
@@ -22,11 +23,12 @@ let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A chunk PREPARING, or READY without a job."""
+    """A chunk PREPARING, or READY without a job; ``at_gate`` is one that somebody is about to claim for."""
 
     batch_id: str
     rank: int
     estimate_usd: Decimal | None
+    at_gate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,24 @@ def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
 
 def model_view(connection: Connection, row: ModelRow, staged: Sequence[Staged]) -> ModelView:
     """Read what counts for staging, too."""
-    return replace(jobs_view(connection, row), staged=tuple(each.rank for each in staged))
+    ranks = tuple(each.rank for each in staged)
+    return replace(jobs_view(connection, row), staged=ranks, at_gate=sum(each.at_gate for each in staged))
 
 
 def read_staged(connection: Connection, base: str, now: datetime) -> list[Staged]:
     """Read the staged chunks of a model, oldest plans first."""
     columns = (chunks.c.batch_id, chunks.c.priority, chunks.c.created_at, chunks.c.estimate_usd)
-    asked = select(*columns).where(
+    at_gate = and_(chunks.c.state == ChunkState.READY, is_held(chunks)).label("at_gate")
+    asked = select(*columns, at_gate).where(
         chunks.c.base_model == base, chunk_starts, state_in(chunks, STAGED), ~has_job
     )
     return [
-        Staged(row.batch_id, gate.rank_of(row.priority, row.created_at, now), row.estimate_usd)
+        Staged(
+            row.batch_id,
+            gate.rank_of(row.priority, row.created_at, now),
+            row.estimate_usd,
+            bool(row.at_gate),
+        )
         for row in connection.execute(asked.order_by(chunks.c.created_at, chunks.c.number))
     ]
 
