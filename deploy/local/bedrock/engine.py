@@ -54,12 +54,14 @@ class Engine:
             return True
 
     def resume_stuck(self) -> None:
-        """Let jobs go on that a fault kept in a state."""
+        """Let jobs go on that a fault keeps in a state, or would."""
         with self.jobs.lock:
             for job in self.jobs.all():
-                if job.fault and job.fault.outcome == "stuck" and job.status == job.fault.state:
+                fault = job.fault
+                if fault and fault.outcome == "stuck":
                     job.fault = None
-                    self._step_later(job)
+                    if job.status == fault.state:
+                        self._step_later(job)
 
     def _begin_stop(self, job: Job) -> None:
         job.stopped_in = job.status
