@@ -23,6 +23,8 @@ QUICK = {
     "NOVABATCH_RECEIVE_WAIT": "1",
     "NOVABATCH_RECONCILE_INTERVAL": "1",
 }
+VISIBLE, HIDDEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+DEPTHS = (VISIBLE, HIDDEN, "ApproximateNumberOfMessagesDelayed")
 CONSUMERS = ("submit", "job_state", "cleanup")
 QUEUES = {"submit": stack.SUBMIT_QUEUE, "job_state": stack.STATE_QUEUE, "cleanup": stack.CLEANUP_QUEUE}
 
@@ -59,11 +61,15 @@ class Machine:
 
     def in_flight(self, queue: str) -> int:
         """Count the messages that somebody has received and not deleted."""
-        return self._depth(queue, "ApproximateNumberOfMessagesNotVisible")
+        return self._depth(queue, HIDDEN)
 
     def waiting(self, queue: str) -> int:
         """Count the messages that nobody has received."""
-        return self._depth(queue, "ApproximateNumberOfMessages")
+        return self._depth(queue, VISIBLE)
+
+    def is_drained(self, *queues: str) -> bool:
+        """Tell whether queues hold no message, received or not."""
+        return not any(self._depth(queue, *DEPTHS) for queue in queues)
 
     def originals(self, label: str, count: int) -> list[dict[str, Any]]:
         """Put small originals into the bucket, under names Bedrock would refuse."""
@@ -126,10 +132,10 @@ class Machine:
     def dead_letters(self, queue: str) -> int:
         return self.waiting(f"{queue}-dlq")
 
-    def _depth(self, queue: str, attribute: str) -> int:
+    def _depth(self, queue: str, *attributes: str) -> int:
         url = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        told = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
-        return int(told["Attributes"][attribute])
+        told = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=attributes)["Attributes"]
+        return sum(int(told[attribute]) for attribute in attributes)
 
 
 @contextmanager
