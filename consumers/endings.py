@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from consumers.core import layout
 from consumers.core.faults import Missing
 from consumers.core.lifecycle import PAST_VALIDATION, ChunkState
-from consumers.core.retention import is_split
+from consumers.core.retention import is_settling, is_split
 from consumers.core.rows import Batch, Chunk, Gate, Held
 from consumers.core.stops import used_up
 from consumers.core.world import Done, World, done
@@ -83,13 +83,16 @@ def ended(facts: tuple[Fact, ...], chunk: Chunk, world: World) -> Done:
 
 
 def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
-    """Return what follows a chunk's end, the same each time it is asked."""
+    """Return what follows a chunk's end, the same each time it is asked.
+
+    A folder that Bedrock may still write into is left to the reconciler.
+    """
+    completed = chunk.state is ChunkState.COMPLETED
     follow: list[BaseModel] = [SettleBatch(batch_id=chunk.batch_id)]
-    if chunk.state is ChunkState.COMPLETED:
+    if completed:
         follow.append(_finished(chunk, world))
-        if world.policy.cleanup_after_success and chunk.cleaned_at is None:
-            follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
-    if is_split(chunk) and chunk.cleaned_at is None:
+    unneeded = is_split(chunk) or (completed and world.policy.cleanup_after_success)
+    if unneeded and chunk.cleaned_at is None and not is_settling(chunk, world.now):
         follow.append(CleanupChunk(chunk_id=chunk.chunk_id))
     return (*_next_chunk(chunk, world), *follow)
 

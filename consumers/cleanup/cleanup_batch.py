@@ -1,7 +1,7 @@
 """cleanup_batch: clean every chunk of a batch that may be cleaned."""
 
 from consumers.cleanup.emptying import contents
-from consumers.core.retention import refusal_to_clean
+from consumers.core.retention import may_clean
 from consumers.core.rows import Batch, Chunk
 from consumers.core.world import Outcome, Refuse, World, done
 from consumers.naming import named_batch
@@ -23,7 +23,7 @@ def cleanup_batch(message: CleanupBatch, world: World) -> Outcome:
 def cleanable(batch: Batch, world: World) -> list[Chunk]:
     """Return the batch's chunks whose folders may go and have not gone yet."""
     found = (world.store.chunk(chunk_id) for chunk_id, _ in world.store.chunk_ids(batch.batch_id))
-    return [each for each in found if each and each.cleaned_at is None and not refusal_to_clean(each)]
+    return [each for each in found if each and each.cleaned_at is None and may_clean(each, world.now)]
 
 
 def would_go(chunk: Chunk, world: World) -> ChunkCleaned:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from consumers.cleanup.cleanup_batch import would_go
-from consumers.core.retention import refusal_to_clean
+from consumers.core.retention import may_clean
 from consumers.core.world import Outcome, World, done
 from schemas.messages import CleanupChunk, Sweep
 
@@ -14,7 +14,7 @@ def sweep(message: Sweep, world: World) -> Outcome:
     """Send one cleanup_chunk for each chunk that ended before the given days; a dry run only tells."""
     before = world.now - timedelta(days=message.older_than_days)
     found = (world.store.chunk(chunk_id) for chunk_id in world.store.cleanable(before, CHUNKS))
-    chunks = [chunk for chunk in found if chunk is not None and not refusal_to_clean(chunk)]
+    chunks = [chunk for chunk in found if chunk is not None and may_clean(chunk, world.now)]
     if message.dry_run:
         return done(would_go(chunk, world) for chunk in chunks)
     return done(then=[CleanupChunk(chunk_id=chunk.chunk_id) for chunk in chunks])

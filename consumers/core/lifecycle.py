@@ -67,7 +67,7 @@ CHUNK_MOVES: Mapping[ChunkState, frozenset[ChunkState]] = {
     C.IN_PROGRESS: frozenset({C.ENDED}),
     C.ENDED: frozenset({C.COMPLETED, C.FAILED}),
     C.FAILED: frozenset({C.COMPLETED}),
-    C.COMPLETED: frozenset(),
+    C.COMPLETED: frozenset({C.FAILED}),  # when output came after it was read
     C.CANCELLED: frozenset(),
 }
 

@@ -252,6 +252,12 @@ class Chunks(Protocol):
     def backlog(self, model: str) -> int:
         """Count the chunks of a model that wait or run."""
 
+    def output_came_late(self, held: rows.Held, kind: str, why: str, now: datetime) -> None:
+        """Make a chunk's MISSING records unread again, and the chunk FAILED: its output is to be read again.
+
+        Counted on the row as a failure of this kind, without a rest.
+        """
+
     def cleaned(self, held: rows.Held, objects: int, bytes: int, now: datetime) -> None:
         """Store that a chunk's folders are gone."""
 

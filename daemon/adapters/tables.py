@@ -264,7 +264,8 @@ batch_open = state_in(batches, frozenset(BatchState) - BATCH_ENDS)
 chunk_resends = chunks.c.to_resend > literal_column("0")
 job_open = jobs.c.ended_at.is_(None)
 job_ended = jobs.c.ended_at.is_not(None)
-record_unread = records.c.error_code == literal_column("'RESULT_FETCH_FAILED'")
+UNREAD = "RESULT_FETCH_FAILED"
+record_unread = records.c.error_code == literal_column(f"'{UNREAD}'")
 record_current = records.c.superseded == false()
 record_superseded = records.c.superseded == true()
 

@@ -172,16 +172,20 @@ def submit(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
     store.release(held)
 
 
-def end_job(store: SqlStore, chunk_id: str, at: datetime = NOW) -> None:
+def end_job(
+    store: SqlStore, chunk_id: str, at: datetime = NOW, status: JobStatus = JobStatus.COMPLETED
+) -> None:
     """Bring a submitted chunk to ENDED."""
-    assert store.job_seen(chunk_id, report(chunk_id, JobStatus.COMPLETED), at)
+    assert store.job_seen(chunk_id, report(chunk_id, status), at)
 
 
-def completed(store: SqlStore, request_id: str = "r", at: datetime = NOW) -> str:
+def completed(
+    store: SqlStore, request_id: str = "r", at: datetime = NOW, status: JobStatus = JobStatus.COMPLETED
+) -> str:
     """Put a batch of one chunk into the store whose results are stored; returns the chunk id."""
     [chunk_id] = plant(store, request_id)
     submit(store, chunk_id)
-    end_job(store, chunk_id, at)
+    end_job(store, chunk_id, at, status)
     held = hold_chunk(store, chunk_id)
     store.end_chunk(held, ChunkState.COMPLETED, "", at)
     store.release(held)

@@ -135,6 +135,7 @@ def test_every_write_of_a_holder_whose_lease_was_taken_over_raises(store: SqlSto
         lambda: store.close_records(old, Outcome.MISSING, "X", "", NOW),
         lambda: store.end_chunk(old, ChunkState.FAILED, "", NOW),
         lambda: store.cleaned(old, 0, 0, NOW),
+        lambda: store.output_came_late(old, "late", "", NOW),
         lambda: store.failed(old, "prepare", "", NOW),
     ):
         with pytest.raises(LeaseLost):

@@ -3,10 +3,12 @@
 import pytest
 
 from consumers.core.gate import Room
-from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.lifecycle import JOB_ENDS, BatchState, ChunkState, JobStatus
+from consumers.core.retention import may_clean
 from consumers.core.rows import Leased, Waiting
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import findings
+from schemas.outcomes import Outcome
 from tests.contracts.planting import (
     GONE,
     MODEL,
@@ -15,9 +17,11 @@ from tests.contracts.planting import (
     after,
     changes_of,
     claim,
+    completed,
     end_job,
     hold_batch,
     hold_chunk,
+    judged,
     new_batch,
     new_chunk,
     new_file,
@@ -124,6 +128,32 @@ def test_a_chunk_is_named_for_reading_then_settling_then_cleaning(store: SqlStor
     assert store.waiting(NOW, 10) == Waiting(cleanups=(chunk_id,))
     store.cleaned(hold_chunk(store, chunk_id), 3, 100, NOW)
     assert store.waiting(NOW, 10) == Waiting()
+
+
+@pytest.mark.parametrize("status", sorted(JOB_ENDS))
+def test_a_chunk_is_named_for_cleaning_when_the_rule_lets_it_go(store: SqlStore, status: JobStatus) -> None:
+    chunk_id = completed(store, status=status)
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    for minutes in (0, 59, 60):
+        named = store.waiting(after(minutes=minutes), 10).cleanups
+        assert (named == (chunk_id,)) is may_clean(chunk, after(minutes=minutes)), minutes
+    assert may_clean(chunk, after(minutes=60))
+    assert may_clean(chunk, NOW) is (status not in {JobStatus.STOPPED, JobStatus.EXPIRED})
+
+
+def test_a_chunk_whose_output_came_late_is_named_for_reading_and_not_for_cleaning(store: SqlStore) -> None:
+    chunk_id = completed(store, status=JobStatus.STOPPED)
+    held = hold_chunk(store, chunk_id)
+    store.save(held, [judged(0), judged(1, Outcome.MISSING, error_code="JOB_STOPPED")], NOW)
+    store.output_came_late(held, "late", "1 answer came late", after(hours=1))
+    store.release(held)
+    found = store.chunk(chunk_id)
+    assert found is not None
+    assert (found.state, found.unread, found.failures) == (ChunkState.FAILED, True, {"late": 1})
+    assert store.waiting(after(hours=1), 10).ingests == (chunk_id,)
+    assert store.waiting(after(hours=1), 10).cleanups == ()
+    assert store.outcomes(chunk_id) == {("combined", "SUCCEEDED"): 1, ("combined", "MISSING"): 1}
 
 
 def test_chunks_of_an_unfinished_plan_are_left_alone(store: SqlStore) -> None:

@@ -33,9 +33,10 @@ def test_the_usual_way_of_a_chunk_is_allowed_step_by_step() -> None:
     assert all(new in CHUNK_MOVES[old] for old, new in pairwise(USUAL_WAY))
 
 
-def test_every_state_has_its_moves_and_completed_and_cancelled_are_final() -> None:
+def test_every_state_has_its_moves_and_an_end_leads_to_another_end_only() -> None:
     assert set(CHUNK_MOVES) == set(ChunkState)
-    assert not CHUNK_MOVES[ChunkState.COMPLETED] | CHUNK_MOVES[ChunkState.CANCELLED]
+    assert not CHUNK_MOVES[ChunkState.CANCELLED]
+    assert CHUNK_MOVES[ChunkState.COMPLETED] | CHUNK_MOVES[ChunkState.FAILED] <= CHUNK_ENDS
 
 
 def test_no_chunk_completes_without_a_folder_of_its_own() -> None:

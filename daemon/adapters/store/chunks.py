@@ -17,6 +17,7 @@ from daemon.adapters.store.moves import move_batch, move_chunk
 from daemon.adapters.store.slots import free_claim
 from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import (
+    UNREAD,
     batches,
     chunk_files,
     chunk_uncleaned,
@@ -97,11 +98,26 @@ class Chunks:
             if free_claim(connection, held.id):
                 commit_cost(connection, held.id, cost, now)
             _count_change(connection, before.batch_id)
-            if before.round:
+            if before.round or before.state == ChunkState.FAILED:
                 choose_current(connection, held.id)
             if before.state == ChunkState.FAILED:
                 _reopen(connection, before.batch_id)
             return _count_streak(connection, model, held.id, state, reason, now)
+
+    def output_came_late(self, held: Held, kind: str, why: str, now: datetime) -> None:
+        """Make a chunk's MISSING records unread again, and the chunk FAILED until they are read."""
+        missing = and_(records.c.chunk_id == held.id, records.c.outcome == Outcome.MISSING)
+        which = chunks.c.chunk_id == held.id
+        with self.database.write() as connection:
+            guard(connection, held)
+            unread = {"error_code": UNREAD, "error_message": why}
+            connection.execute(update(records).where(missing).values(unread))
+            completed = and_(which, state_in(chunks, [ChunkState.COMPLETED]))
+            move_chunk(connection, completed, ChunkState.FAILED, reason=why)
+            failures = dict(connection.execute(select(chunks.c.failures).where(which)).scalar_one())
+            counted = {**failures, kind: int(failures.get(kind, 0)) + 1}
+            noted = {"failures": counted, "last_error": why, "last_error_at": now}
+            connection.execute(update(chunks).where(which).values(noted))
 
     def cleaned(self, held: Held, objects: int, bytes: int, now: datetime) -> None:
         """Store that a chunk's folders are gone."""

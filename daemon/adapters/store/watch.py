@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_
 
 from consumers.core.gate import rest_of
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.retention import SPLIT
+from consumers.core.retention import CUT_SHORT, SETTLING, SPLIT
 from consumers.core.rows import Held, Waiting
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import PLACES, guard, is_held
@@ -59,7 +59,7 @@ class Watch:
                 submits=_ids(connection, chunks, _submits(), now, limit),
                 ingests=_ids(connection, chunks, _ingests(), now, limit),
                 settles=_ids(connection, batches, _settles(), now, limit),
-                cleanups=_ids(connection, chunks, _cleanups(), now, limit),
+                cleanups=_ids(connection, chunks, _cleanups(now), now, limit),
             )
 
     def models(self) -> Sequence[str]:
@@ -119,6 +119,9 @@ def _settles() -> ColumnElement[bool]:
     return and_(batch_open, state_in(batches, [BatchState.PLANNED, BatchState.RUNNING]), ~left)
 
 
-def _cleanups() -> ColumnElement[bool]:
+def _cleanups(now: datetime) -> ColumnElement[bool]:
+    """Chunks whose folders nobody needs, and into which Bedrock writes no more."""
     split = and_(state_in(chunks, [ChunkState.CANCELLED]), chunks.c.reason.startswith(f"{SPLIT}:"))
-    return and_(chunk_uncleaned, or_(state_in(chunks, [ChunkState.COMPLETED]), split))
+    cut_short = and_(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.status.in_(sorted(CUT_SHORT)))
+    settling = exists().where(cut_short, jobs.c.ended_at > now - SETTLING)
+    return and_(chunk_uncleaned, or_(state_in(chunks, [ChunkState.COMPLETED]), split), ~settling)
