@@ -3,8 +3,8 @@
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,13 +67,15 @@ def cleanup(
         if going and not dry_run:
             if not yes and not click.confirm("Delete these folders?"):
                 raise click.ClickException("nothing was deleted")
+            failures = _failures(going, access)
             access.send(CleanupBatch(batch_id=batch_id) if batch_id else Sweep(older_than_days=days))
-            document = _cleaned(going, wait, access)
+            document = _cleaned(failures, wait, access)
         else:
             document = _would(going, dry_run=dry_run)
+        document["folders"] = [asdict(each) for each in going]
     if as_json:
         write_json(document)
-    elif going and not dry_run:
+    elif going:
         _tell(document)
     if document["errors"] and wait:
         raise click.exceptions.Exit(1)
@@ -82,13 +84,14 @@ def cleanup(
 def _going(access: Access, batch_id: str | None, days: int) -> list[Going]:
     """Measure the folders that may go, by the same rule as the consumer."""
     from consumers.core import layout
-    from consumers.core.retention import refusal_to_clean
+    from consumers.core.retention import may_clean
 
-    before = datetime.now(UTC) - timedelta(days=days)
+    now = datetime.now(UTC)
+    before = now - timedelta(days=days)
     found = (access.store.chunk(each) for each in access.views.cleanable(before, batch_id))
     going = []
     for chunk in found:
-        if chunk is not None and not refusal_to_clean(chunk):
+        if chunk is not None and may_clean(chunk, now):
             prefixes = layout.temporary_prefixes(chunk.folder)
             sizes = [each.bytes for prefix in prefixes for each in access.objects.versions(prefix)]
             going.append(Going(chunk.chunk_id, chunk.folder, len(sizes), sum(sizes)))
@@ -102,12 +105,18 @@ def _show(going: Sequence[Going]) -> None:
     show(made, otherwise="Nothing to clean.")
 
 
-def _cleaned(going: Sequence[Going], wait: int, access: Access) -> dict[str, Any]:
-    """Wait until the rows say that the folders are gone, and count what they say."""
-    ids, pause, end = [each.chunk_id for each in going], threading.Event(), time.monotonic() + wait
+def _failures(going: Sequence[Going], access: Access) -> dict[str, int]:
+    """Return how often the cleaning of each chunk has failed so far."""
+    return {row.chunk_id: row.failures for row in access.views.cleanings([each.chunk_id for each in going])}
+
+
+def _cleaned(failures: Mapping[str, int], wait: int, access: Access) -> dict[str, Any]:
+    """Wait until the rows say that the folders are gone, or why not, and count what they say."""
+    ids, pause, end = [*failures], threading.Event(), time.monotonic() + wait
     while True:
         rows = access.views.cleanings(ids)
-        if all(row.cleaned or row.error for row in rows) or time.monotonic() >= end:
+        told = all(row.cleaned or row.failures > failures[row.chunk_id] for row in rows)
+        if told or time.monotonic() >= end:
             break
         pause.wait(LOOK_EVERY)
     gone = [row for row in rows if row.cleaned]
@@ -139,10 +148,10 @@ def _document(
 
 
 def _tell(document: dict[str, Any]) -> None:
-    freed = size(document["bytes_freed"])
+    what = "would clean" if document["dry_run"] else "cleaned"
     click.echo(
-        f"cleaned {document['jobs_cleaned']} of {document['jobs_processed']} chunks: "
-        f"{document['objects_deleted']} objects, {freed}"
+        f"{what} {document['jobs_cleaned']} of {document['jobs_processed']} chunks: "
+        f"{document['objects_deleted']} objects, {size(document['bytes_freed'])}"
     )
     for error in document["errors"]:
         click.echo(f"{error['chunk_id']}: {error['message']}", err=True)

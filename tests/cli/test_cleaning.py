@@ -3,22 +3,30 @@
 from typing import Any
 
 from consumers.core import layout
+from consumers.core.faults import Denied
 from daemon.adapters.store import SqlStore
 from deploy.local import stack
+from schemas.messages import CleanupChunk
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bodies, depth
 from tests.contracts.planting import completed, plant
+from tests.stages.simulation import Simulation
 
 UNOWNED = "job_20250101_000000_abcdef_000"
 
 
-def fill(s3: Any, store: SqlStore, chunk: str) -> str:
-    """Put three objects of ten bytes each into a chunk's folders."""
+def folder_of(store: SqlStore, chunk: str) -> str:
     found = store.chunk(chunk)
     assert found is not None
-    keys = [layout.manifest_key(found.folder), layout.file_key(found.folder, "0.mov")]
-    put(s3, *keys, layout.output_prefix(found.folder) + "x/manifest.jsonl.out")
     return found.folder
+
+
+def fill(s3: Any, store: SqlStore, chunk: str) -> str:
+    """Put three objects of ten bytes each into a chunk's folders."""
+    folder = folder_of(store, chunk)
+    keys = [layout.manifest_key(folder), layout.file_key(folder, "0.mov")]
+    put(s3, *keys, layout.output_prefix(folder) + "x/manifest.jsonl.out")
+    return folder
 
 
 def put(s3: Any, *keys: str) -> None:
@@ -29,7 +37,8 @@ def put(s3: Any, *keys: str) -> None:
 def test_a_dry_run_counts_what_would_go_and_sends_nothing(
     cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
 ) -> None:
-    folder = fill(s3, sqlite_store, completed(sqlite_store))
+    chunk = completed(sqlite_store)
+    folder = fill(s3, sqlite_store, chunk)
     assert cloud.document("cleanup", "--dry-run") == {
         "jobs_processed": 1,
         "jobs_cleaned": 1,
@@ -37,8 +46,11 @@ def test_a_dry_run_counts_what_would_go_and_sends_nothing(
         "bytes_freed": 30,
         "errors": [],
         "dry_run": True,
+        "folders": [{"chunk_id": chunk, "folder": folder, "objects": 3, "bytes": 30}],
     }
-    assert folder in cloud.ok("cleanup", "r", "--dry-run")
+    told = cloud.ok("cleanup", "r", "--dry-run")
+    assert folder in told
+    assert "would clean 1 of 1 chunks: 3 objects" in told
     assert depth(sqs, stack.CLEANUP_QUEUE) == 0
 
 
@@ -74,6 +86,22 @@ def test_nobody_who_cleans_is_a_failure(cloud: CommandLine, sqlite_store: SqlSto
     done = cloud.run("cleanup", "--yes", "--wait", "1")
     assert done.exit_code == 1
     assert "sent, not cleaned yet" in done.stderr
+
+
+def test_why_a_folder_could_not_be_cleaned_is_told(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any
+) -> None:
+    chunk = completed(sqlite_store)
+    fill(s3, sqlite_store, chunk)
+    sim = Simulation(sqlite_store)
+    sim.objects.put(layout.manifest_key(folder_of(sqlite_store, chunk)))
+    sim.objects.fail_next("deletions", Denied("AccessDenied: no (allow s3:DeleteObjectVersion)"))
+    sim.post(CleanupChunk(chunk_id=chunk))
+    sim.run()
+    done = cloud.run("cleanup", "--yes", "--wait", "1")
+    assert done.exit_code == 1
+    assert "manifest.jsonl: AccessDenied: no (allow s3:DeleteObjectVersion)" in done.stderr
+    assert "sent, not cleaned yet" not in done.stderr
 
 
 def test_what_is_not_old_enough_stays(cloud: CommandLine, sqlite_store: SqlStore, s3: Any) -> None:

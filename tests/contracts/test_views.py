@@ -98,9 +98,10 @@ def test_what_may_be_cleaned_is_known_until_it_is_clean(store: SqlStore) -> None
     assert sorted(views.folders().values()) == [False, True]
     held = hold_chunk(store, first)
     store.cleaned(held, 5, 500, NOW)
+    store.failed(hold_chunk(store, second), "cleanup", "denied", NOW)
     assert views.cleanings([first, second]) == [
-        Cleaning(first, True, 5, 500, ""),
-        Cleaning(second, False, 0, 0, ""),
+        Cleaning(first, True, 5, 500, 0, ""),
+        Cleaning(second, False, 0, 0, 1, "denied"),
     ]
     assert (views.cleanable(after(days=1)), list(views.folders().values())) == ([], [False, False])
 

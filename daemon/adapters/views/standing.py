@@ -23,12 +23,13 @@ _THROUGH = (
 
 @dataclass(frozen=True, slots=True)
 class Cleaning:
-    """How far the cleaning of a chunk is."""
+    """How far the cleaning of a chunk is; ``failures`` counts the tries that failed, ``error`` the last."""
 
     chunk_id: str
     cleaned: bool
     objects: int
     bytes: int
+    failures: int
     error: str
 
 
@@ -129,13 +130,14 @@ class StandingViews:
 
 
 def _cleaning(row: Any) -> Cleaning:
-    failed = bool(row.failures.get("clean"))
+    failures = int(row.failures.get("cleanup", 0))
     return Cleaning(
         row.chunk_id,
         row.cleaned_at is not None,
         row.cleaned_objects or 0,
         row.cleaned_bytes or 0,
-        row.last_error if failed else "",
+        failures,
+        row.last_error if failures else "",
     )
 
 
