@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from consumers.core import layout
 from consumers.core.context import context_of
@@ -10,7 +11,10 @@ from consumers.core.planned import planned_analysis
 from consumers.core.rows import Chunk, ChunkFile
 from consumers.core.world import World
 from consumers.submit.verdicts import media_for
+from schemas.inference import Inference
 from schemas.models import Model
+from schemas.options import Options
+from schemas.shapes.analysis import Analysis
 
 
 def write_manifest(chunk: Chunk, files: Sequence[ChunkFile], model: Model, world: World) -> int:
@@ -34,7 +38,12 @@ def _lines(chunk: Chunk, file: ChunkFile, model: Model, world: World) -> Iterato
     options = chunk.terms.options
     for record in file.records:
         asked = planned_analysis(world.analyses, record.analysis_type, file.s3_key)
-        inference = asked.inference_for(options).within(model.temperature, model.top_p)
         record_id = layout.record_id(file.file_id, record.analysis_type)
-        inference = replace(inference, max_tokens=record.max_tokens)
-        yield record_line(record_id, uri, media, asked.prompt(options, context), inference)
+        prompt = asked.prompt_pieces(options, context)
+        yield record_line(record_id, uri, media, prompt, _inference(asked, options, model, record.max_tokens))
+
+
+@lru_cache(maxsize=64)
+def _inference(asked: Analysis, options: Options, model: Model, max_tokens: int) -> Inference:
+    inference = asked.inference_for(options).within(model.temperature, model.top_p)
+    return replace(inference, max_tokens=max_tokens)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, get_args
 
 import msgspec
@@ -15,7 +15,7 @@ from schemas.kinds import Kind
 from schemas.options import Options, SummaryDepth
 from schemas.shapes.compiler import reader_of
 from schemas.shapes.notes import Notes
-from schemas.shapes.prompt import form_section, write_prompt
+from schemas.shapes.prompt import context_json, form_section, frame
 from schemas.shapes.reader import NOTHING, Parts
 from schemas.shapes.skeleton import skeleton
 
@@ -67,8 +67,12 @@ class Analysis:
 
     def prompt(self, options: Options, context: Mapping[str, object]) -> str:
         """Write the prompt for one file; `context` is what is known of it, as JSON values."""
-        said = [self.instructions, form_section(self._skeleton), *(wish(options) for wish in self.wishes)]
-        return write_prompt(self.kind, said, options.language, context)
+        return "".join(self.prompt_pieces(options, context))
+
+    def prompt_pieces(self, options: Options, context: Mapping[str, object]) -> tuple[str, str, str]:
+        """Write the same in three pieces: the first and the last are the same for every file."""
+        before, behind = _frame_of(self, options)
+        return before, context_json(context), behind
 
     @cached_property
     def prompt_version(self) -> str:
@@ -77,6 +81,10 @@ class Analysis:
         texts = [self.prompt(options, {}) for options in asked]
         shape = json.dumps(msgspec.json.schema(self.shape), sort_keys=True)
         return hashlib.sha256("\0".join([*texts, shape, repr(self.inference)]).encode()).hexdigest()[:12]
+
+    def said(self, options: Options) -> Sequence[str]:
+        """Return what the analysis itself asks for."""
+        return [self.instructions, form_section(self._skeleton), *(wish(options) for wish in self.wishes)]
 
     def inference_for(self, options: Options) -> Inference:
         """Return how the model is run: the analysis's own settings, overridden by what the options name."""
@@ -149,6 +157,11 @@ class Analysis:
     @cached_property
     def _skeleton(self) -> str:
         return skeleton(self.shape)
+
+
+@lru_cache(maxsize=64)
+def _frame_of(analysis: Analysis, options: Options) -> tuple[str, str]:
+    return frame(analysis.kind, analysis.said(options), options.language)
 
 
 def _is_name(value: object) -> bool:

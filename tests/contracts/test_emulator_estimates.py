@@ -59,7 +59,7 @@ def asked(original: Original, analysis_type: str, number: int, emulator: LocalAw
     prompt = analysis.prompt(Options(), context_of(original.key, original.context))
     record = NewRecord(number, analysis_type, 1, inference.max_tokens)
     item = Item(number, str(number), original.key, size, (record,), tokens)
-    return item, record_line(f"file-{number}:{analysis_type}", uri, media, prompt, inference)
+    return item, record_line(f"file-{number}:{analysis_type}", uri, media, [prompt], inference)
 
 
 def test_an_estimate_is_close_to_what_is_charged_and_never_below(emulator: LocalAws) -> None:

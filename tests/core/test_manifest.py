@@ -28,7 +28,7 @@ def accepted(key: str) -> Media:
 
 
 def test_a_video_record_is_written_as_nova_takes_it() -> None:
-    line = record_line("file-1:combined", URI, accepted("a.3gp"), "Describe.", Inference(4096, 0.3, 0.9))
+    line = record_line("file-1:combined", URI, accepted("a.3gp"), ["Describe."], Inference(4096, 0.3, 0.9))
     assert json.loads(line) == {
         "recordId": "file-1:combined",
         "modelInput": {
@@ -48,13 +48,13 @@ def test_a_video_record_is_written_as_nova_takes_it() -> None:
 
 
 def test_an_image_record_speaks_of_an_image() -> None:
-    line = record_line("file-1:combined", URI, accepted("a.JPG"), "Describe.", Inference(10))
+    line = record_line("file-1:combined", URI, accepted("a.JPG"), ["Describe."], Inference(10))
     (media, _) = json.loads(line)["modelInput"]["messages"][0]["content"]
     assert media == {"image": {"format": "jpeg", "source": {"s3Location": {"uri": URI}}}}
 
 
 def test_settings_left_to_the_model_are_not_written() -> None:
-    line = record_line("file-1:combined", URI, accepted("a.mov"), "Describe.", Inference(10))
+    line = record_line("file-1:combined", URI, accepted("a.mov"), ["Describe."], Inference(10))
     assert json.loads(line)["modelInput"]["inferenceConfig"] == {"maxTokens": 10}
 
 
@@ -72,7 +72,7 @@ def test_padding_costs_one_token_of_answer(number: int) -> None:
 def test_what_is_written_is_read_back(
     record: str, uri: str, prompt: str, most: int, temperature: float | None, top_p: float | None
 ) -> None:
-    line = record_line(record, uri, accepted("a.mov"), prompt, Inference(most, temperature, top_p))
+    line = record_line(record, uri, accepted("a.mov"), [prompt], Inference(most, temperature, top_p))
     read = json.loads(line)
     video, text = read["modelInput"]["messages"][0]["content"]
     assert read["recordId"] == record
@@ -85,7 +85,7 @@ def test_what_is_written_is_read_back(
 
 @given(texts | st.text("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029ab"))
 def test_no_reader_finds_a_line_end_within_a_line(prompt: str) -> None:
-    line = record_line("file-1:combined", URI, accepted("a.mov"), prompt, Inference(10))
+    line = record_line("file-1:combined", URI, accepted("a.mov"), [prompt], Inference(10))
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     assert len(line.decode().splitlines()) == 1
@@ -96,7 +96,7 @@ def longest_line(prompt: str) -> bytes:
     record_id = layout.record_id("9" * 64, "x" * 64)
     folder = layout.folder_name(datetime(2026, 1, 5, tzinfo=UTC), layout.batch_id("r"), layout.MAX_INDEX)
     uri = layout.s3_uri("b" * 63, layout.file_key(folder, "x" * MAX_NAME))
-    return record_line(record_id, uri, accepted("a.3gp"), prompt, Inference(65_535, 1 / 3, 1 / 3))
+    return record_line(record_id, uri, accepted("a.3gp"), [prompt], Inference(65_535, 1 / 3, 1 / 3))
 
 
 @given(st.sampled_from(['"', "\\", "\x01", "<", "\u2028", "日"]), st.sampled_from(["<", "日", '"']))
@@ -118,11 +118,11 @@ def test_the_longest_line_is_not_much_longer_than_a_record_can_be() -> None:
 
 def test_the_same_record_gives_the_same_bytes_whatever_came_before() -> None:
     video = accepted("a.mov")
-    whole = record_line("file-1:combined", URI, video, "Same.", Inference(10, 0, 1))
-    assert whole == record_line("file-1:combined", URI, video, "Same.", Inference(10, 0.0, 1.0))
+    whole = record_line("file-1:combined", URI, video, ["Same."], Inference(10, 0, 1))
+    assert whole == record_line("file-1:combined", URI, video, ["Same."], Inference(10, 0.0, 1.0))
     assert b'"temperature":0.0,"topP":1.0' in whole
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(UnicodeEncodeError):
-        record_line("file-1:combined", URI, accepted("a.mov"), "\ud800", Inference(10))
+        record_line("file-1:combined", URI, accepted("a.mov"), ["\ud800"], Inference(10))
