@@ -64,10 +64,17 @@ def _at_a_glance(line: bytes) -> ListedFile | None:
 
 def _names_each_field_once(file: ListedFile, line: bytes) -> bool:
     """Compare the quotes of a line without escapes with those that its fields take: more are names again."""
-    texts = [file.file_id, file.s3_key, file.bucket, file.local_path, *file.context.values()]
-    named = 2 + sum(value is not None for value in (file.bucket, file.size_bytes, file.local_path))
-    named += len(file.context) + bool(file.context)
-    return line.count(b'"') == 2 * (named + sum(isinstance(text, str) for text in texts))
+    strings = 4 if isinstance(file.file_id, str) else 3
+    if file.size_bytes is not None:
+        strings += 1
+    if file.bucket is not None:
+        strings += 2
+    if file.local_path is not None:
+        strings += 2
+    if file.context:
+        texts = sum(isinstance(value, str) for value in file.context.values())
+        strings += 1 + len(file.context) + texts
+    return line.count(b'"') == 2 * strings
 
 
 def _has_plain_id(file: ListedFile) -> bool:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, get_args
 
 import msgspec
@@ -67,12 +67,13 @@ class Analysis:
 
     def prompt(self, options: Options, context: Mapping[str, object]) -> str:
         """Write the prompt for one file; `context` is what is known of it, as JSON values."""
-        return "".join(self.prompt_pieces(options, context))
+        before, behind = self.frame(options)
+        return before + context_json(context) + behind
 
-    def prompt_pieces(self, options: Options, context: Mapping[str, object]) -> tuple[str, str, str]:
-        """Write the same in three pieces: the first and the last are the same for every file."""
-        before, behind = _frame_of(self, options)
-        return before, context_json(context), behind
+    def frame(self, options: Options) -> tuple[str, str]:
+        """Write what stands before and behind the context in the prompt of every file."""
+        said = [self.instructions, form_section(self._skeleton), *(wish(options) for wish in self.wishes)]
+        return frame(self.kind, said, options.language)
 
     @cached_property
     def prompt_version(self) -> str:
@@ -81,10 +82,6 @@ class Analysis:
         texts = [self.prompt(options, {}) for options in asked]
         shape = json.dumps(msgspec.json.schema(self.shape), sort_keys=True)
         return hashlib.sha256("\0".join([*texts, shape, repr(self.inference)]).encode()).hexdigest()[:12]
-
-    def said(self, options: Options) -> Sequence[str]:
-        """Return what the analysis itself asks for."""
-        return [self.instructions, form_section(self._skeleton), *(wish(options) for wish in self.wishes)]
 
     def inference_for(self, options: Options) -> Inference:
         """Return how the model is run: the analysis's own settings, overridden by what the options name."""
@@ -157,11 +154,6 @@ class Analysis:
     @cached_property
     def _skeleton(self) -> str:
         return skeleton(self.shape)
-
-
-@lru_cache(maxsize=64)
-def _frame_of(analysis: Analysis, options: Options) -> tuple[str, str]:
-    return frame(analysis.kind, analysis.said(options), options.language)
 
 
 def _is_name(value: object) -> bool:

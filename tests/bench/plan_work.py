@@ -3,38 +3,31 @@
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import make_url
 
-from consumers.core import layout
 from consumers.core.chunks import Piece, cut_ahead
 from consumers.core.cutting import limits
-from consumers.core.lifecycle import ChunkState
-from consumers.core.objects import Writer
-from consumers.core.rows import Chunk, ChunkFile, SentRecord
-from consumers.core.world import World
 from consumers.submit.listed_lines import read_line
-from consumers.submit.requesting import write_manifest
-from schemas.analyses import REGISTRY
-from schemas.messages import Terms
 from schemas.models import load_models
 from tests.bench.child import peak_mb
-from tests.bench.planning import POLICY, SIZE, ManyObjects
+from tests.bench.planning import POLICY, SIZE, ManyObjects, plan_files
 
 MODEL = "us.amazon.nova-2-lite-v1:0"
 WINDOW = 6000
 MAX_FILES, MAX_BYTES = 150, 4_500_000_000
-NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+PLANNED = ("files", "chunks", "chunk_files", "records")
+PAGE = 1000
 Work = Callable[[], float]
 
 
-def _grown(work: Callable[[], object]) -> Work:
+def grown(work: Callable[[], object]) -> Work:
     """Let a piece of work tell by how many MB the process grew."""
 
     def measured() -> float:
@@ -65,6 +58,27 @@ def naive_plan(url: str, count: int) -> Callable[[], None]:
     return work
 
 
+def limit_plan(url: str, count: int) -> Callable[[], None]:
+    """Write the rows of such a plan once more by the bare driver, a thousand in a transaction."""
+    plan_files(url, count)()
+    database = sqlite3.connect(str(make_url(url).database), isolation_level=None)
+    rows = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in PLANNED}
+    for name in reversed(PLANNED):
+        database.execute(f"DELETE FROM {name}")
+
+    def work() -> None:
+        for name in PLANNED:
+            places = ", ".join("?" * len(rows[name][0]))
+            for first in range(0, len(rows[name]), PAGE):
+                database.execute("BEGIN IMMEDIATE")
+                some = rows[name][first : first + PAGE]
+                database.executemany(f"INSERT INTO {name} VALUES ({places})", some)
+                database.execute("COMMIT")
+        database.close()
+
+    return work
+
+
 # ── lines to chunks ────────────────────────────────────────────────────────────────────────────
 
 
@@ -85,7 +99,7 @@ def naive_split(count: int) -> Work:
             size += file["size_bytes"]
         path.unlink()
 
-    return _grown(work)
+    return grown(work)
 
 
 def our_split(count: int) -> Work:
@@ -106,14 +120,38 @@ def our_split(count: int) -> Work:
                 window += islice(pieces, WINDOW - len(window))
         path.unlink()
 
-    return _grown(work)
+    return grown(work)
+
+
+class _Bare(msgspec.Struct):
+    file_id: int
+    s3_key: str
+    size_bytes: int
+
+
+def limit_split(count: int) -> Work:
+    """Decode each line once and count; nothing is checked and nothing kept."""
+    path = _list_of(count)
+    decoder = msgspec.json.Decoder(_Bare)
+
+    def work() -> None:
+        files = size = 0
+        with path.open("rb") as source:
+            for line in source:
+                file = decoder.decode(line)
+                files, size = files + 1, size + file.size_bytes
+                if files > MAX_FILES or size > MAX_BYTES:
+                    files, size = 1, file.size_bytes
+        path.unlink()
+
+    return grown(work)
 
 
 def _pieces(source: Iterator[bytes]) -> Iterator[Piece]:
     for position, line in enumerate(source):
         file = read_line(line)
         assert not isinstance(file, str)
-        yield Piece(position, file.size_bytes or 0, records=1)
+        yield Piece(position, file.size_bytes or 0, 1)
 
 
 def _list_of(count: int) -> Path:
@@ -123,68 +161,3 @@ def _list_of(count: int) -> Path:
             file = {"file_id": number, "s3_key": archive.key(number), "size_bytes": SIZE}
             out.write(json.dumps(file) + "\n")
     return Path(out.name)
-
-
-# ── a manifest ─────────────────────────────────────────────────────────────────────────────────
-
-
-def naive_manifest(count: int) -> Work:
-    """Build every record as a dict, then write all of them at once."""
-    chunk, files = _chunk(count)
-
-    def work() -> None:
-        asked = REGISTRY.find("combined", "video")
-        assert asked is not None
-        options, records = chunk.terms.options, []
-        for file in files:
-            uri = layout.s3_uri("media", layout.file_key(chunk.folder, file.safe_name))
-            prompt = asked.prompt(options, {"file_name": file.safe_name, "s3_key": file.s3_key})
-            video = {"video": {"format": "mov", "source": {"s3Location": {"uri": uri}}}}
-            messages = [{"role": "user", "content": [video, {"text": prompt}]}]
-            body = {"messages": messages, "inferenceConfig": {"maxTokens": 4096}}
-            records.append({"recordId": f"file-{file.file_id}:combined", "modelInput": body})
-        text = "\n".join(json.dumps(record) for record in records)
-        with tempfile.TemporaryFile() as out:
-            out.write(text.encode())
-
-    return _grown(work)
-
-
-def our_manifest(count: int) -> Work:
-    """Write the manifest as staging does, to a file instead of S3."""
-    chunk, files = _chunk(count)
-    nothing: Any = None
-    objects: Any = _ToFile()
-    world = World(
-        NOW, POLICY, load_models(), REGISTRY, nothing, objects, nothing, nothing, nothing, lambda: None
-    )
-    model = world.models.find(MODEL)
-    assert model is not None
-    return _grown(lambda: write_manifest(chunk, files, model, world))
-
-
-class _ToFile:
-    """As much of the port ``Objects`` as writing a manifest needs."""
-
-    @contextmanager
-    def writer(self, key: str, *, content_type: str, if_absent: bool = False) -> Iterator[Writer]:
-        with tempfile.TemporaryFile() as out:
-            yield out
-
-
-def _chunk(count: int) -> tuple[Chunk, Sequence[ChunkFile]]:
-    batch_id = layout.batch_id("bench")
-    archive = ManyObjects(count)
-    files = [
-        ChunkFile(n, str(n), "media", archive.key(n), SIZE, "e", None, f"clip_{n}.mov", {},
-                  (SentRecord("combined", 1, 4096),))
-        for n in range(count)
-    ]  # fmt: skip
-    chunk = Chunk(
-        chunk_id=layout.chunk_id(batch_id, 0), batch_id=batch_id, index=0, round=0,
-        state=ChunkState.PREPARING, model=MODEL, terms=Terms(request_id="bench", model=MODEL),
-        folder=layout.folder_name(NOW, batch_id, 0), files=count, records=count, padding=0, bytes=0,
-        cancelled=False, created_at=NOW, ready_at=None, cleaned_at=None, last_error="", failures={},
-        unread=False, job=None,
-    )  # fmt: skip
-    return chunk, files
