@@ -26,6 +26,12 @@ _BATCH = re.compile(r"b[0-9a-f]{20}")
 _CHUNK = re.compile(rf"(b[0-9a-f]{{20}})-({_NUMBER})")
 _FOLDER = re.compile(rf"job_([0-9]{{8}}_[0-9]{{6}})_[0-9a-f]{{6}}_{_NUMBER}")
 _FOLDER_IN_KEY = re.compile(r"(?:nova_batch|nova/batch/output)/([^/]+)/.*", re.DOTALL)
+_KEPT = re.compile(
+    r"nova_results/(?P<batch_id>b[0-9a-f]{20})/(?:(?P<plan>plan\.jsonl)|plan-r(?P<round>[1-9][0-9]*)\.jsonl"
+    rf"|plan-s(?P<split>{_NUMBER})\.jsonl|part-(?P<part>[0-9]{{5,8}})\.jsonl"
+    r"|raw/part-(?P<raw>[0-9]{5,8})\.jsonl\.gz|(?P<results>results\.jsonl)"
+    r"|(?P<superseded>superseded\.jsonl)|(?P<manifest>manifest\.json))"
+)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 _JOB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+.-]{0,62}")
@@ -53,6 +59,17 @@ class S3Place(NamedTuple):
 
     bucket: str
     key: str
+
+
+class KeptName(NamedTuple):
+    """What a key among the stored results says: whose it is, what it holds, and its number where it has one.
+
+    The kinds are plan, round, split, part, raw, results, superseded and manifest.
+    """
+
+    batch_id: str
+    kind: str
+    number: int
 
 
 class Prefixes(NamedTuple):
@@ -190,6 +207,15 @@ def superseded_key(batch_id: str) -> str:
 def manifest_json_key(batch_id: str) -> str:
     """Name the summary of the stored results: parts, counts, checksums, revision."""
     return results_prefix(batch_id) + "manifest.json"
+
+
+def parse_kept(key: str) -> KeptName | None:
+    """Take the key of something stored for a batch apart; None for any other key."""
+    match = _KEPT.fullmatch(key)
+    if match is None:
+        return None
+    batch_id, kind = match["batch_id"], str(match.lastgroup)
+    return KeptName(batch_id, kind, int(match[kind]) if match[kind].isdigit() else 0)
 
 
 def is_ours(key: str) -> bool:

@@ -34,7 +34,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """An accepted request on its way into the store; ``request`` is its canonical JSON, files included."""
+    """An accepted request on its way into the store; ``request`` is its canonical JSON, files included.
+
+    ``cursor`` says where its plan begins, if not with the first of its files.
+    """
 
     batch_id: str
     terms: Terms
@@ -42,6 +45,7 @@ class NewBatch:
     bucket: str
     request: str
     created_at: datetime
+    cursor: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from itertools import islice
 from consumers.attempts import attempt
 from consumers.core.faults import Missing
 from consumers.core.lifecycle import BatchState
+from consumers.core.restored import RESTORING
 from consumers.core.rows import Batch, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.submit.cutting import cut_files
 from consumers.submit.finishing import after_plan, finish_plan
 from consumers.submit.reading import read_files
-from schemas.facts import Fact
+from schemas.facts import Fact, Ignored
 from schemas.messages import PlanBatch
 
 STEPS_A_MESSAGE = 100
@@ -30,6 +31,8 @@ def plan_batch(message: PlanBatch, world: World) -> Outcome:
         return Refuse("unknown_batch", f"batch {message.batch_id} is not in the store")
     if batch.state is not BatchState.PLANNING:
         return done(then=after_plan(batch, world))
+    if batch.cursor.get("phase") == RESTORING:
+        return done([Ignored("it is being restored by `novabatch reconcile --rebuild`", batch.batch_id)])
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()

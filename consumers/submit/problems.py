@@ -97,5 +97,6 @@ def lost_database(batch_id: str) -> Problem:
     """Say that a batch unknown to the database was planned before."""
     return "plan_exists", (
         f'Field "request_id": {layout.plan_key(batch_id)} exists, but the database does not know its batch: '
-        "it was lost, and its jobs may be paid for. Restore the database, or use a new request_id."
+        "it was lost, and its jobs may be paid for. An operator runs `novabatch reconcile --rebuild`, then "
+        "the batch goes on; or use a new request_id."
     )

@@ -16,6 +16,9 @@ from daemon.adapters.store.parts import Parts
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
 from daemon.adapters.store.refused import Refused
+from daemon.adapters.store.restored_ends import RestoredEnds
+from daemon.adapters.store.restored_results import RestoredResults
+from daemon.adapters.store.restoring import Restoring
 from daemon.adapters.store.results import Results
 from daemon.adapters.store.reuse import Reuse
 from daemon.adapters.store.rounds import Rounds
@@ -50,6 +53,9 @@ class SqlStore(
     Parts,
     Sums,
     Watch,
+    Restoring,
+    RestoredResults,
+    RestoredEnds,
 ):
     """Everything the stages ask of the database, and the leases; safe to share between threads."""
 

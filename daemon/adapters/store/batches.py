@@ -40,7 +40,7 @@ class Batches:
             "state": BatchState.PLANNING,
             "options": options_of(batch.terms),
             "budget_usd": batch.terms.budget_usd,
-            "cursor": {},
+            "cursor": dict(batch.cursor),
             "failures": {},
             "created_at": batch.created_at,
         }

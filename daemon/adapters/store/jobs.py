@@ -62,7 +62,7 @@ class Jobs:
             job = connection.execute(select(jobs).where(jobs.c.chunk_id == chunk_id)).first()
             if job is None or job.arn not in {None, report.arn}:
                 return False
-            return _see(connection, job, report, now)
+            return see(connection, job, report, now)
 
     def open_jobs(self) -> Sequence[OpenJob]:
         """Return the job rows that have not ended, oldest first."""
@@ -77,7 +77,8 @@ class Jobs:
             return [_open_job(row) for row in connection.execute(asked)]
 
 
-def _see(connection: Connection, job: Row[Any], report: JobReport, now: datetime) -> bool:
+def see(connection: Connection, job: Row[Any], report: JobReport, now: datetime) -> bool:
+    """Take in what is told of a job, forward only, within a transaction that has locked its model."""
     old = JobStatus(job.status) if job.status else None
     learned: dict[str, object] = {} if job.arn else {"arn": report.arn}
     forward = is_forward(old, report.status)
