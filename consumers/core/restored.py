@@ -1,14 +1,14 @@
-"""The values in which a lost store is filled again, from what S3 and Bedrock still know."""
+"""Filling a lost store again: what S3 and Bedrock still know, and the port that takes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import NewChunk, Spent
+from consumers.core.rows import Held, NewChunk, NewFile, Spent
 from schemas.outcomes import Outcome
 
 RESTORING = "restoring"
@@ -87,3 +87,53 @@ class Standing:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     end: BatchState | None = None
     reason: str = ""
+
+
+class Restoration(Protocol):
+    """A lost store that is filled again, under the lease of each batch. Rows that are there stay.
+
+    What was stored before may be stored again: a run cut short is begun anew.
+    """
+
+    def begin_restoring(self, held: Held) -> None:
+        """Keep a batch that is not planned to its end from being planned by anybody else."""
+
+    def restore_files(self, held: Held, files: Sequence[NewFile]) -> None:
+        """Add the files that are missing, with what is reused of them as far as its results are there."""
+
+    def renew_files(self, held: Held, files: Sequence[NewFile]) -> None:
+        """Store what a later plan says of files of a batch that is being"""
+
+    def restore_chunks(self, held: Held, chunks: Sequence[RestoredChunk], now: datetime) -> None:
+        """Add the chunks and jobs that are missing.
+
+        A job brings its chunk as far as it is itself, proves its model if it got past validation, and commits
+        the chunk's estimate on the day it was submitted.
+        """
+
+    def restore_split(self, held: Held, chunk_id: str, new: Sequence[RestoredChunk], now: datetime) -> bool:
+        """Put the records of a chunk into the new ones it was split into; False if it has a job or is gone.
+
+        What the new ones do not send was REFUSED before the split.
+        """
+
+    def restore_part(self, held: Held, chunk_id: str, results: Sequence[KeptResult]) -> None:
+        """Store what a chunk's part tells of its records, and of its files that were REFUSED.
+
+        A file that another chunk sends is REFUSED no more.
+        """
+
+    def restore_current(self, held: Held, results: Sequence[KeptResult]) -> None:
+        """Store what the results of an ended batch tell: which attempt of a record counts, what it gave."""
+
+    def restore_end(self, held: Held, chunk_id: str, end: ChunkEnd) -> None:
+        """Move a restored chunk to its end, with its true cost; unknown outcomes become that of the end."""
+
+    def outdone_chunks(self, batch_id: str) -> Sequence[str]:
+        """Return the chunks without a job of which a record was sent again since: they had ended."""
+
+    def choose_restored(self, held: Held) -> None:
+        """Choose for every record that was sent several times which attempt counts."""
+
+    def end_restoring(self, held: Held, standing: Standing, now: datetime) -> BatchState:
+        """Let a restored batch go on from where it stood, or be ended as it was; returns its state."""

@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from consumers.core import restored, rows
+from consumers.core import rows
 from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.lines import ResultRow
+from consumers.core.restored import Restoration
 
 
 class Batches(Protocol):
@@ -313,60 +314,6 @@ class Watch(Protocol):
 
     def find(self, kind: str, subject: str, detail: str, now: datetime) -> None:
         """Store a finding; the same kind and subject again only refreshes it."""
-
-
-class Restoration(Protocol):
-    """A lost store that is filled again, under the lease of each batch. Rows that are there stay.
-
-    What was stored before may be stored again: a run cut short is begun anew.
-    """
-
-    def begin_restoring(self, held: rows.Held) -> None:
-        """Keep a batch that is not planned to its end from being planned by anybody else."""
-
-    def restore_files(self, held: rows.Held, files: Sequence[rows.NewFile]) -> None:
-        """Add the files that are missing, with what is reused of them as far as its results are there."""
-
-    def renew_files(self, held: rows.Held, files: Sequence[rows.NewFile]) -> None:
-        """Store what a later plan says of files of a batch that is being restored."""
-
-    def restore_chunks(
-        self, held: rows.Held, chunks: Sequence[restored.RestoredChunk], now: datetime
-    ) -> None:
-        """Add the chunks and jobs that are missing.
-
-        A job brings its chunk as far as it is itself, proves its model if it got past validation, and commits
-        the chunk's estimate on the day it was submitted.
-        """
-
-    def restore_split(
-        self, held: rows.Held, chunk_id: str, new: Sequence[restored.RestoredChunk], now: datetime
-    ) -> bool:
-        """Put the records of a chunk into the new ones it was split into; False if it has a job or is gone.
-
-        What the new ones do not send was REFUSED before the split.
-        """
-
-    def restore_part(self, held: rows.Held, chunk_id: str, results: Sequence[restored.KeptResult]) -> None:
-        """Store what a chunk's part tells of its records, and of its files that were REFUSED.
-
-        A file that another chunk sends is REFUSED no more.
-        """
-
-    def restore_current(self, held: rows.Held, results: Sequence[restored.KeptResult]) -> None:
-        """Store what the results of an ended batch tell: which attempt of a record counts, what it gave."""
-
-    def restore_end(self, held: rows.Held, chunk_id: str, end: restored.ChunkEnd) -> None:
-        """Move a restored chunk to its end, with its true cost; unknown outcomes become that of the end."""
-
-    def outdone_chunks(self, batch_id: str) -> Sequence[str]:
-        """Return the chunks without a job of which a record was sent again since: they had ended."""
-
-    def choose_restored(self, held: rows.Held) -> None:
-        """Choose for every record that was sent several times which attempt counts."""
-
-    def end_restoring(self, held: rows.Held, standing: restored.Standing, now: datetime) -> BatchState:
-        """Let a restored batch go on from where it stood, or be ended as it was; returns its state."""
 
 
 class Store(Batches, Chunks, Records, Watch, Restoration, Protocol):

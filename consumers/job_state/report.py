@@ -21,6 +21,7 @@ def write_report(batch: Batch, count: BatchCount, state: BatchState, reason: str
     """Write one current line per file and type, the superseded ones, then what tells of all files."""
     manifest = {
         **_summary(batch, count, state, reason),
+        "round": batch.round,
         "padding_usd": money(count.padding.cost_usd),
         "superseded_usd": money(count.superseded.cost_usd),
         "results": _write(layout.results_key(batch.batch_id), world.store.result_rows(batch.batch_id), world),

@@ -3,9 +3,10 @@
 import click
 
 from consumers.core.rows import Held, Leased
-from consumers.core.world import Done, World
+from consumers.core.world import Done
 from consumers.job_state.reconcile import reconcile
 from daemon.cli.access import Access
+from daemon.cli.worlds import world_of
 from daemon.loop.hold import Hold
 from daemon.loop.publishing import Publisher
 from schemas.facts import Reconciled
@@ -16,7 +17,6 @@ from schemas.queues import Queue
 def make_pass(access: Access) -> dict[str, int]:
     """Compare the store with Bedrock's list, send what is missing, and count it by its reason."""
     parts, store = access.parts, access.store
-    policy = parts.policy
     hold = Hold(None, store, access.settings.visibility_timeout, parts.clock)
 
     def take(kind: Leased, id: str) -> Held | None:
@@ -25,18 +25,7 @@ def make_pass(access: Access) -> dict[str, int]:
             raise click.ClickException("another process makes a pass just now: it sends what is missing.")
         return held
 
-    world = World(
-        now=parts.clock.now(),
-        policy=policy,
-        models=access.models,
-        analyses=access.analyses,
-        store=store,
-        objects=parts.objects,
-        jobs=parts.jobs,
-        local=parts.local,
-        hold=take,
-        checkpoint=hold.checkpoint,
-    )
+    world = world_of(access, take, hold.checkpoint)
     publisher = Publisher({queue: parts.mailbox(queue) for queue in Queue}, (), parts.chance)
     try:
         outcome = reconcile(Reconcile(), world)

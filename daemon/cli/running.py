@@ -1,5 +1,7 @@
 """The verbs that work: run, reconcile, migrate."""
 
+from collections.abc import Mapping
+
 import click
 
 from daemon.cli.access import open_access, read_settings, shown
@@ -23,19 +25,33 @@ def run(role: str) -> None:
 
 
 @click.command()
+@click.option("--rebuild", is_flag=True, help="First fill a lost database again; nothing is bought.")
 @as_json
-def reconcile(as_json: bool) -> None:
+def reconcile(*, rebuild: bool, as_json: bool) -> None:
     """Make one pass over store and Bedrock.
 
     Sends the messages that are missing: for jobs whose event never came, for work that nobody does.
+
+    With --rebuild batches, results and jobs come back first, from S3 and Bedrock's own list.
     """
+    from daemon.cli.rebuilding import document_of, rebuild_store, tell
     from daemon.cli.reconciling import make_pass
 
     with open_access() as access:
+        rebuilt = rebuild_store(access) if rebuild else None
         sent = make_pass(access)
+    document = {} if rebuilt is None else document_of(rebuilt)
     if as_json:
-        write_json({"sent": sent})
-        return
+        write_json({**document, "sent": sent})
+    else:
+        if rebuilt is not None:
+            tell(rebuilt)
+        _tell(sent)
+    if document.get("problems"):
+        raise click.exceptions.Exit(1)
+
+
+def _tell(sent: Mapping[str, int]) -> None:
     for action, count in sent.items():
         click.echo(f"{action}: sent {count}")
     if not sent:

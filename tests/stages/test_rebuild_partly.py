@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from consumers.core import layout
-from consumers.core.lifecycle import BatchState
+from consumers.core.lifecycle import JOB_ENDS, BatchState, ChunkState
 from consumers.core.rows import Leased
 from consumers.rebuild import rebuild
 from schemas.facts import Ignored
@@ -68,6 +68,23 @@ def test_a_plan_of_an_older_version_that_names_no_file_is_told_with_what_to_do(s
     sim.finish_all()
     assert sim.batch(whole).state is BatchState.COMPLETED
     assert len(sim.jobs.created) == 2
+
+
+def test_an_end_that_was_written_before_another_round_was_planned_is_none(sim: Simulation) -> None:
+    """A report that a late output overtook: the batch went on, and its manifest stayed."""
+    sim.answers.plan("file-1:summary", error(503))
+    batch_id = sim.submit(sim.media(2), analysis_types=["summary"])
+    sim.finish_jobs()
+    assert sim.batch(batch_id).round == 1
+    told = {"state": "COMPLETED_WITH_ERRORS", "revision": 1, "reason": "1 MODEL_ERROR", "round": 0}
+    sim.objects.put(layout.manifest_json_key(batch_id), json.dumps(told))
+    (arn,) = (arn for arn, report in sim.jobs.reports.items() if report.status not in JOB_ENDS)
+    sim.jobs.reports.pop(arn)
+    lose_database(sim)
+    rebuild(lambda: desk(sim))
+    batch = sim.batch(batch_id)
+    assert (batch.state, batch.revision, batch.round) == (BatchState.RUNNING, 1, 1)
+    assert sim.store.chunk_ids(batch_id)[1][1] is ChunkState.PLANNED
 
 
 def test_a_broken_plan_costs_no_other_batch(sim: Simulation) -> None:
