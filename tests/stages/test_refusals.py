@@ -65,7 +65,7 @@ def test_a_batch_the_database_lost_is_not_planned_a_second_time(sim: Simulation)
     sim.submit(sim.media(1), "lost")
     (_, refused) = sim.dead[-1]
     assert refused.code == "plan_exists"
-    assert "Restore the database" in refused.why
+    assert "novabatch reconcile --rebuild" in refused.why
 
 
 def odd_files(sim: Simulation) -> list[dict[str, Any]]:
