@@ -36,9 +36,10 @@ def attempt(
         count = world.store.failed(held, kind, fault.message, world.now)
         if count < tries:
             return Later(min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE), fault.message)
-        return give_up(count, fault) if give_up else _rest(held, kind, fault, world)
+        return give_up(count, fault) if give_up else leave(held, kind, fault.message, world)
 
 
-def _rest(held: Held, kind: str, fault: Fault, world: World) -> Outcome:
-    world.store.find(f"{kind}_failing", held.id, fault.message, world.now)
-    return done([FindingMade(f"{kind}_failing", held.id, fault.message)])
+def leave(held: Held, kind: str, why: str, world: World) -> Outcome:
+    """Leave a row that rests to the reconciler, with a finding that tells a person."""
+    world.store.find(f"{kind}_failing", held.id, why, world.now)
+    return done([FindingMade(f"{kind}_failing", held.id, why)])

@@ -163,7 +163,8 @@ class Job:
 class Chunk:
     """A chunk as stored, with what its stages need of its batch.
 
-    ``unread``: its output is paid for and could not be read so far. ``reason`` says how it ended.
+    ``unread``: its output is paid for and could not be read so far. ``reason`` says how it ended. After a
+    failure it rests until ``wake_after``.
     """
 
     chunk_id: str
@@ -188,6 +189,7 @@ class Chunk:
     job: Job | None
     estimate_usd: Decimal | None = None
     reason: str = ""
+    wake_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

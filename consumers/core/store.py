@@ -201,7 +201,7 @@ class Chunks(Protocol):
         """Store what a chunk may cost by its files as they are now; None where the price is unknown."""
 
     def staged(self, held: rows.Held, padding: int, bytes: int, now: datetime) -> None:
-        """PREPARING → READY."""
+        """PREPARING → READY; what failed on the way counts no more."""
 
     def claim_slot(self, held: rows.Held, name: str, token: str, room: Room, now: datetime) -> rows.Gate:
         """Insert the job row and commit the chunk's estimate, if a slot is free and the money is there.
@@ -213,13 +213,13 @@ class Chunks(Protocol):
     def give_slot_back(self, held: rows.Held, why: str, now: datetime) -> None:
         """Delete the job row of a claim that became no job and park the chunk, under the model's row lock.
 
-        The model's ``blocked_until`` is set (30 s, doubling to 10 min).
+        Its failures count no more. The model's ``blocked_until`` is set (30 s, doubling to 10 min).
         """
 
     def submitted(self, chunk_id: str, arn: str, now: datetime) -> bool:
         """Store the job's ARN and READY → SUBMITTED; False if the event stage was faster.
 
-        Also ends the model's blocking.
+        What failed on the way counts no more. Also ends the model's blocking.
         """
 
     def chunk_of_job(self, arn: str, name: str) -> rows.Chunk | None:

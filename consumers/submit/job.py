@@ -1,15 +1,11 @@
 """Giving a READY chunk its job: claim a slot, create, find again what was created before."""
 
+from datetime import timedelta
+
+from consumers.attempts import TRIES, leave
 from consumers.core import layout
-from consumers.core.faults import (
-    Denied,
-    Fault,
-    NameTaken,
-    PassingFault,
-    QuotaExceeded,
-    Rejected,
-    Throttled,
-)
+from consumers.core.faults import Denied, Fault, NameTaken, PassingFault, QuotaExceeded, Rejected, Throttled
+from consumers.core.gate import rest_of
 from consumers.core.jobs import JobRequest
 from consumers.core.rows import Chunk, Held, Job
 from consumers.core.world import Done, Later, Outcome, World, done
@@ -17,20 +13,72 @@ from consumers.endings import cancel_chunk, ended, fail_chunk, turned_away
 from consumers.wake import next_chunk, room_for
 from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked
 
-LOOK_AGAIN = 5.0
+CREATE = "create"
+"""The kind under which a row counts how often it is not known what became of its create."""
+LISTED_WITHIN = timedelta(minutes=2)
+"""For so long after a create it proves nothing that List does not name its job; AWS promises no time."""
 
 
 def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
     """Claim a slot and create the chunk's one job; without a slot the READY row waits."""
-    if chunk.job is not None and chunk.cancelled:
-        return _cancelled_claim(chunk, chunk.job, held, world)
-    name = _name(chunk, world)
+    if chunk.job is not None:
+        return _go_on(chunk, chunk.job, held, world)
+    name = layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
     token = layout.client_token(name)
     room = room_for(world.models.find(chunk.model), world.policy)
     gate = world.store.claim_slot(held, name, token, room, world.now)
     away = turned_away(gate, chunk, held, world)
-    if away is not None:
-        return away
+    return _create(name, token, 0, chunk, held, world) if away is None else away
+
+
+# ── a claim that was made before ───────────────────────────────────────────────────────────────
+
+
+def _go_on(chunk: Chunk, job: Job, held: Held, world: World) -> Outcome:
+    """Look for the job of an earlier claim, under the name it was claimed by, before anything else.
+
+    Its create may have come through although nobody heard of it. Each look is counted, and the row rests
+    after it: before the next create, so that it is known even if the process dies in the middle of that.
+    """
+    if chunk.wake_after is not None and world.now < chunk.wake_after:
+        return Done()
+    try:
+        found = world.jobs.find(job.name, job.token)
+    except Fault as fault:
+        return _wait(_count(fault.message, held, world), fault.message, held, world)
+    if found is not None:
+        return _created(found.arn, chunk, world)
+    if chunk.cancelled and _is_empty(chunk):
+        return ended(cancel_chunk(chunk, held, world), chunk, world)
+    why = f"nobody heard what became of job {job.name}, and List does not name it"
+    count = _count(why, held, world)
+    if chunk.cancelled:
+        return _wait(count, why, held, world)
+    return _create(job.name, job.token, count, chunk, held, world)
+
+
+def _is_empty(chunk: Chunk) -> bool:
+    """Tell whether no create before can have made a job, provided that List does not name it now."""
+    count = chunk.failures.get(CREATE, 0)
+    return chunk.job is None or (count > 0 and rest_of(count) >= LISTED_WITHIN)
+
+
+def _count(why: str, held: Held, world: World) -> int:
+    return world.store.failed(held, CREATE, why, world.now)
+
+
+def _wait(count: int, why: str, held: Held, world: World) -> Outcome:
+    """Come again when the row has rested, a few times; then its slot is a matter of a person, too."""
+    if count < TRIES:
+        return Later(rest_of(count).total_seconds(), why)
+    return leave(held, CREATE, why, world)
+
+
+# ── the create and its answers ─────────────────────────────────────────────────────────────────
+
+
+def _create(name: str, token: str, count: int, chunk: Chunk, held: Held, world: World) -> Outcome:
+    """Create a job; ``count`` says how often the row has been counted for it, 0 for a new claim."""
     world.checkpoint()
     request = JobRequest(
         name,
@@ -41,41 +89,28 @@ def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
         layout.output_uri(world.policy.bucket, chunk.folder),
         world.policy.job_timeout_hours,
     )
-    return _create(request, chunk, held, world)
-
-
-def _name(chunk: Chunk, world: World) -> str:
-    """Return the name a claim was made under, whatever the settings say by now; else the name to claim."""
-    if chunk.job is not None:
-        return chunk.job.name
-    return layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
-
-
-def _cancelled_claim(chunk: Chunk, job: Job, held: Held, world: World) -> Outcome:
-    """Find out whether the job of a cancelled claim exists: stop it then, else the chunk ends with it."""
-    found = world.jobs.find(job.name, job.token)
-    if found is not None:
-        return _created(found.arn, chunk, world)
-    return ended(cancel_chunk(chunk, held, world), chunk, world)
-
-
-def _create(request: JobRequest, chunk: Chunk, held: Held, world: World) -> Outcome:
     try:
         arn = world.jobs.create(request)
-    except (QuotaExceeded, Throttled) as fault:
-        before = world.jobs.find(request.name, request.token) if chunk.job is not None else None
-        if before is None:
-            world.store.give_slot_back(held, fault.message, world.now)
-            return done([SlotsBlocked(chunk.model, fault.message)])
-        arn = before.arn  # of an earlier create whose answer was lost
-    except (Rejected, Denied) as fault:
-        return _refused(fault, chunk, held, world)
-    except (NameTaken, PassingFault) as fault:
-        found = world.jobs.find(request.name, request.token)
-        if found is None:
-            return Later(LOOK_AGAIN, f"no answer, and no job {request.name} yet: {fault.message}")
-        arn = found.arn
+    except (NameTaken, PassingFault, Rejected, Denied) as fault:
+        return _not_created(fault, request, count, chunk, held, world)
     return _created(arn, chunk, world)
+
+
+def _not_created(
+    fault: Fault, request: JobRequest, count: int, chunk: Chunk, held: Held, world: World
+) -> Outcome:
+    """Give a claim back, or end its chunk, if that was its only create; otherwise look for the job."""
+    if _is_empty(chunk):
+        match fault:
+            case QuotaExceeded() | Throttled():
+                world.store.give_slot_back(held, fault.message, world.now)
+                return done([SlotsBlocked(chunk.model, fault.message)])
+            case Rejected() | Denied():
+                return _refused(fault, chunk, held, world)
+    found = world.jobs.find(request.name, request.token)
+    if found is not None:
+        return _created(found.arn, chunk, world)
+    return _wait(count or _count(fault.message, held, world), fault.message, held, world)
 
 
 def _created(arn: str, chunk: Chunk, world: World) -> Done:

@@ -5,7 +5,7 @@ import pytest
 from consumers.core.gate import Room
 from consumers.core.lifecycle import JOB_ENDS, BatchState, ChunkState, JobStatus
 from consumers.core.retention import may_clean
-from consumers.core.rows import Leased, Waiting
+from consumers.core.rows import Held, Leased, Waiting
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import findings
 from schemas.outcomes import Outcome
@@ -15,6 +15,7 @@ from tests.contracts.planting import (
     NOW,
     SLOTS,
     after,
+    arn,
     changes_of,
     claim,
     completed,
@@ -26,6 +27,7 @@ from tests.contracts.planting import (
     new_chunk,
     new_file,
     plant,
+    report,
     stage,
     streak,
     submit,
@@ -90,6 +92,42 @@ def test_failures_are_counted_by_kind_and_rest_longer_each_time(
     assert (chunk.failures, chunk.last_error) == ({"fetch": 1, "prepare": times}, "why")
     assert sqlite_store.waiting(after(seconds=seconds - 1), 10).submits == ()
     assert sqlite_store.waiting(after(seconds=seconds), 10).submits == (chunk_id,)
+
+
+def take_a_step(store: SqlStore, step: str, held: Held, chunk_id: str) -> None:
+    """Bring a chunk that has failed on the way to a step past it."""
+    if step == "staged":
+        store.staged(held, 0, 0, NOW)
+    elif step == "submitted":
+        assert store.submitted(chunk_id, arn(chunk_id), NOW)
+    elif step == "seen":
+        assert store.job_seen(chunk_id, report(chunk_id, JobStatus.VALIDATING), NOW)
+    else:
+        store.give_slot_back(held, "too many jobs", NOW)
+
+
+@pytest.mark.parametrize("step", ["staged", "submitted", "seen", "given back"])
+def test_what_failed_on_the_way_to_a_step_counts_no_more_once_it_is_taken(store: SqlStore, step: str) -> None:
+    [chunk_id] = plant(store)
+    if step == "staged":
+        held = hold_chunk(store, chunk_id)
+        store.open_staging(held, Room(SLOTS, 20), NOW)
+    else:
+        stage(store, chunk_id)
+        held = claim(store, chunk_id)
+    assert [store.failed(held, "kind", "no answer", NOW) for _ in range(3)] == [1, 2, 3]
+    take_a_step(store, step, held, chunk_id)
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    assert (chunk.failures, chunk.wake_after) == ({}, None)
+
+
+def test_a_chunk_tells_until_when_it_rests(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    store.failed(hold_chunk(store, chunk_id), "prepare", "throttled", NOW)
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    assert chunk.wake_after == after(seconds=30)
 
 
 def test_a_batch_rests_too(store: SqlStore) -> None:

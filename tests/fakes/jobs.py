@@ -30,7 +30,7 @@ class FakeJobs:
     """The port ``Jobs``; jobs end when the test says so.
 
     ``foreign`` jobs of somebody else in the account take quota. With ``forgets_tokens`` only the name of a
-    job tells that it exists.
+    job tells that it exists; List shows a job only once it is as old as ``listed_after``.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class FakeJobs:
         self.slots = slots
         self.foreign = 0
         self.forgets_tokens = False
+        self.listed_after = timedelta(0)
         self.requests: dict[str, JobRequest] = {}
         self.reports: dict[str, JobReport] = {}
         self.calls = Calls("jobs", on_call)
@@ -93,14 +94,12 @@ class FakeJobs:
 
     def find(self, name: str, token: str) -> JobReport | None:
         self.calls.begin("find", name)
-        if name in self._by_name:
-            return self.reports[self._by_name[name]]
-        named_like_it = (job for job in reversed(self.reports.values()) if name in job.name)
-        return next((job for job in named_like_it if job.token == token), None)
+        named_like_it = (job for job in self._listed() if name in job.name)
+        return next((job for job in named_like_it if name == job.name or token == job.token), None)
 
     def since(self, when: datetime) -> Iterator[JobReport]:
         self.calls.begin("since", when.isoformat())
-        newest_first = takewhile(lambda job: _submitted(job) > when, reversed(self.reports.values()))
+        newest_first = takewhile(lambda job: _submitted(job) > when, self._listed())
         for job in reversed(list(newest_first)):
             if job.name.startswith(f"{self.prefix}-"):
                 yield job
@@ -136,6 +135,14 @@ class FakeJobs:
             ended_at=None,
         )
         return arn
+
+    def _listed(self) -> Iterator[JobReport]:
+        """Yield what List shows by now, newest first."""
+        newest = reversed(self.reports.values())
+        if not self.listed_after:
+            return newest
+        now = self._now()
+        return (job for job in newest if _submitted(job) + self.listed_after <= now)
 
     def _change(self, arn: str, **values: Any) -> JobReport:
         before = self._find(arn)

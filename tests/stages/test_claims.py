@@ -1,31 +1,62 @@
 """Slots, claims and turns: who may create a job, under which name, and who is stopped."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from consumers.core import layout
-from consumers.core.faults import Missing, PassingFault, QuotaExceeded, Throttled
+from consumers.core.faults import (
+    Denied,
+    Missing,
+    NameTaken,
+    PassingFault,
+    QuotaExceeded,
+    Rejected,
+    Throttled,
+)
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.submit.lookout import FILES_BETWEEN
-from schemas.facts import ReconcilerRan
-from schemas.messages import CancelBatch, Reconcile, RetryBatch
+from schemas.facts import FindingMade, ReconcilerRan
+from schemas.messages import CancelBatch, Reconcile, RetryBatch, SubmitChunk
 from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
+from tests.stages.lots import the_chunk
 from tests.stages.moments import at_call, before_lease
-from tests.stages.simulation import Simulation
+from tests.stages.simulation import Crash, Simulation
+from tests.stages.submit_desk import Desk
 from tests.stages.sweeps import crash_at
+
+MANY = 10**6
+
+REFUSED = [Denied("no iam:PassRole"), Rejected("model not supported")]
+FULL = [QuotaExceeded("too many jobs"), Throttled("slow down")]
 
 
 def statuses(sim: Simulation) -> list[JobStatus]:
     return [report.status for report in sim.jobs.reports.values()]
 
 
-def test_a_job_claimed_under_an_old_prefix_is_found_under_it(sim: Simulation) -> None:
+def lost(sim: Simulation, *, listed_after: float = 0) -> str:
+    """Submit a batch whose job is created although nobody hears of it; List shows it only after a while."""
+    sim.jobs.listed_after = timedelta(seconds=listed_after)
     sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
     sim.jobs.fail_next("find", PassingFault("connection reset"))
     batch_id = sim.submit(sim.media(2))
+    assert [job.arn for job in sim.store.open_jobs()] == [None]
+    return batch_id
+
+
+def let_time_pass(sim: Simulation, steps: int, step: float = 60) -> None:
+    """Let so many minutes go by, or longer steps, with a reconciler at work."""
+    for _ in range(steps):
+        sim.pass_time(step)
+        sim.reconcile()
+
+
+def test_a_job_claimed_under_an_old_prefix_is_found_under_it(sim: Simulation) -> None:
+    batch_id = lost(sim)
     sim.policy = replace(sim.policy, job_name_prefix="other")
     sim.pass_time(100)
     sim.finish_all()
@@ -38,7 +69,7 @@ def test_a_claim_of_a_cancelled_batch_creates_no_job(sim: Simulation) -> None:
     batch_id = sim.submit(sim.media(2))
     sim.post(CancelBatch(batch_id=batch_id))
     sim.run()
-    sim.pass_time(100)
+    let_time_pass(sim, 5)
     assert not sim.jobs.created
     assert sim.batch(batch_id).state is BatchState.CANCELLED
 
@@ -48,15 +79,13 @@ def test_a_cancel_just_before_the_lease_is_taken_is_seen_under_it(sim: Simulatio
     batch_id = sim.submit(sim.media(2))
     cancel = CancelBatch(batch_id=batch_id)
     before_lease(sim, "chunk", act=lambda: sim.handle(cancel))
-    sim.pass_time(100)
+    let_time_pass(sim, 5)
     assert not sim.jobs.created
     assert sim.batch(batch_id).state is BatchState.CANCELLED
 
 
 def test_a_claim_whose_job_exists_after_all_is_stopped_when_its_batch_is_cancelled(sim: Simulation) -> None:
-    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
-    sim.jobs.fail_next("find", PassingFault("connection reset"))
-    batch_id = sim.submit(sim.media(2))
+    batch_id = lost(sim)
     sim.post(CancelBatch(batch_id=batch_id))
     sim.run()
     sim.pass_time(100)
@@ -64,19 +93,109 @@ def test_a_claim_whose_job_exists_after_all_is_stopped_when_its_batch_is_cancell
     assert not [job for job in sim.store.open_jobs() if job.arn is None]
 
 
-@pytest.mark.parametrize("fault", [QuotaExceeded("too many jobs"), Throttled("slow down")])
-def test_a_claim_whose_job_exists_after_all_is_not_given_back_for_want_of_quota(
-    sim: Simulation, fault: Exception
+@pytest.mark.parametrize("fault", [*REFUSED, *FULL])
+@pytest.mark.parametrize("listed_after", [0, 90])
+def test_a_claim_whose_job_exists_after_all_is_no_free_slot_whatever_the_next_create_is_told(
+    sim: Simulation, fault: Exception, listed_after: float
 ) -> None:
-    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
-    sim.jobs.fail_next("find", PassingFault("connection reset"))
-    batch_id = sim.submit(sim.media(2))
-    sim.jobs.fail_next("create", fault)
-    sim.pass_time(100)
+    batch_id = lost(sim, listed_after=listed_after)
+    sim.jobs.fail_next("create", fault, times=99)
+    let_time_pass(sim, 10)
     assert [job.arn for job in sim.store.open_jobs()] == list(sim.jobs.reports)
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_job_that_is_listed_late_is_stopped_when_its_batch_was_cancelled_meanwhile(sim: Simulation) -> None:
+    batch_id = lost(sim, listed_after=90)
     sim.post(CancelBatch(batch_id=batch_id))
     sim.run()
+    let_time_pass(sim, 10)
     assert statuses(sim) == [JobStatus.STOPPING]
+    sim.finish_jobs(JobStatus.STOPPED, output=False)
+    assert sim.batch(batch_id).state is BatchState.CANCELLED
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_claim_that_never_became_a_job_ends_with_the_reason_once_that_is_certain(
+    sim: Simulation, fault: Exception
+) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection refused"))
+    batch_id = sim.submit(sim.media(2))
+    sim.jobs.fail_next("create", fault, times=99)
+    let_time_pass(sim, 10)
+    assert {line["error"]["code"] for line in sim.results(batch_id)} == {"JOB_FAILED"}
+    assert str(fault) in sim.results(batch_id)[0]["error"]["message"]
+    assert not sim.store.open_jobs()
+
+
+def test_a_claim_that_never_became_a_job_is_given_back_for_want_of_quota_once_that_is_certain(
+    sim: Simulation,
+) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection refused"))
+    batch_id = sim.submit(sim.media(2))
+    sim.jobs.fail_next("create", QuotaExceeded("full"), times=4)
+    let_time_pass(sim, 5)
+    assert not sim.store.open_jobs()
+    let_time_pass(sim, 10)
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
+def test_a_process_that_dies_in_a_late_create_leaves_a_claim_that_is_not_believed_to_be_empty(
+    simulate: NewSimulation,
+) -> None:
+    """The certainty of the look before it is worth nothing any more: the create may have come through."""
+    sim = simulate(lease_seconds=-1)
+    sim.jobs.listed_after = timedelta(seconds=90)
+    sim.jobs.fail_next("create", PassingFault("connection refused"), times=4)
+    batch_id = sim.submit(sim.media(2))
+
+    def die() -> None:
+        sim.jobs.fail_next("create", Denied("no iam:PassRole"), times=99)
+        raise Crash("before its answer was heard")
+
+    at_call(sim, "jobs.create", "done", act=die)
+    let_time_pass(sim, 20)
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_job_that_nobody_finds_for_hours_costs_no_message_its_receives(sim: Simulation) -> None:
+    lost(sim, listed_after=5 * 3600)
+    sim.jobs.fail_next("create", NameTaken("currently in use"), times=MANY)
+    waited = 0
+    for _ in range(28):
+        let_time_pass(sim, 1, step=600)
+        waited = max(waited, len(sim.later))
+    assert waited <= 1
+    assert sim.jobs.calls.count("create") <= 15
+    assert "create_failing" in {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)}
+    assert [job.arn for job in sim.store.open_jobs()] == [None]
+    let_time_pass(sim, 3, step=600)
+    assert [job.arn for job in sim.store.open_jobs()] == list(sim.jobs.reports)
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [("create", NameTaken("currently in use")), ("find", Denied("no ListModelInvocationJobs"))],
+)
+def test_a_message_about_a_claim_that_cannot_be_settled_is_received_a_few_times_only(
+    sim: Simulation, call: str, fault: Exception
+) -> None:
+    desk = Desk(sim)
+    lost(sim, listed_after=5 * 3600)
+    sim.jobs.fail_next(call, fault, times=MANY)
+    sim.later.clear()
+    desk.mailbox.post(SubmitChunk(chunk_id=the_chunk(sim).chunk_id).model_dump_json())
+    for _ in range(24):
+        sim.now += timedelta(minutes=5)
+        desk.clock.advance(300)
+        desk.take()
+    assert len(desk.mailbox.deliveries) <= 5
+    assert not desk.mailbox.dead
 
 
 def test_a_job_created_while_its_batch_is_cancelled_is_stopped_at_once(sim: Simulation) -> None:

@@ -64,6 +64,7 @@ def test_what_others_leave_of_the_quota_is_used(simulate: NewSimulation) -> None
 def test_a_job_whose_token_bedrock_forgot_is_found_by_its_name(simulate: NewSimulation) -> None:
     sim = simulate(lease_seconds=-1)
     sim.jobs.forgets_tokens = True
+    sim.jobs.listed_after = timedelta(seconds=20)
 
     def die(call: str) -> None:
         if call.startswith("jobs.create") and sim.jobs.created:
@@ -73,6 +74,7 @@ def test_a_job_whose_token_bedrock_forgot_is_found_by_its_name(simulate: NewSimu
     sim.on_call = die
     batch_id = sim.submit(sim.media(2))
     assert sim.jobs.calls.count("create") == 2
+    sim.pass_time(MINUTE)
     sim.finish_all()
     assert len(sim.jobs.created) == 1
     assert sim.batch(batch_id).state is BatchState.COMPLETED

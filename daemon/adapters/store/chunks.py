@@ -13,7 +13,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.model_rows import count_failure, count_success, lock_model, model_of
 from daemon.adapters.store.money import commit_cost
-from daemon.adapters.store.moves import move_batch, move_chunk
+from daemon.adapters.store.moves import WORKED, move_batch, move_chunk
 from daemon.adapters.store.slots import free_claim
 from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import (
@@ -81,8 +81,8 @@ class Chunks:
         with self.database.write() as connection:
             guard(connection, held)
             which = and_(chunks.c.chunk_id == held.id, state_in(chunks, [ChunkState.PREPARING]))
-            values = {"padding": padding, "bytes": bytes, "ready_at": now, "wake_after": None}
-            move_chunk(connection, which, ChunkState.READY, **values)
+            values = {"padding": padding, "bytes": bytes, "ready_at": now}
+            move_chunk(connection, which, ChunkState.READY, **values, **WORKED)
 
     def end_chunk(self, held: Held, state: ChunkState, reason: str, now: datetime) -> str | None:
         """Move a chunk to an end, with its true cost; returns why its model pauses itself, if it does."""
@@ -169,6 +169,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         job=_job(row) if row.name else None,
         estimate_usd=row.estimate_usd,
         reason=row.reason,
+        wake_after=row.wake_after,
     )
 
 

@@ -13,7 +13,7 @@ from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held
 from daemon.adapters.store.model_rows import end_block, let_probe, lock_model, model_of, prove
-from daemon.adapters.store.moves import move_chunk
+from daemon.adapters.store.moves import WORKED, move_chunk
 from daemon.adapters.tables import batches, chunks, job_open, jobs
 
 _STATE_OF = {
@@ -111,7 +111,7 @@ def _told(report: JobReport, submitted_at: datetime | None) -> dict[str, object]
 
 def _move(connection: Connection, chunk_id: str, state: ChunkState) -> None:
     """Move a chunk with its job; what it rested for before is over."""
-    move_chunk(connection, chunks.c.chunk_id == chunk_id, state, wake_after=None)
+    move_chunk(connection, chunks.c.chunk_id == chunk_id, state, **WORKED)
 
 
 def _open_job(row: Row[Any]) -> OpenJob:

@@ -1,11 +1,15 @@
 """The only two statements that write a state: a row moves only from where it may come."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, update
 
 from consumers.core.lifecycle import BatchState, ChunkState, batch_sources, sources
 from daemon.adapters.tables import batches, chunks, state_in
+
+WORKED: Mapping[str, Any] = {"failures": {}, "wake_after": None}
+"""What is written with a step that was taken: what failed on the way to it counts no more."""
 
 
 def move_chunk(connection: Connection, which: ColumnElement[bool], state: ChunkState, **also: Any) -> int:

@@ -16,7 +16,7 @@ from daemon.adapters.store.idling import free_since
 from daemon.adapters.store.leases import guard, let_go
 from daemon.adapters.store.model_rows import block, lock_model, model_of, read_model
 from daemon.adapters.store.money import commit_estimate, take_back
-from daemon.adapters.store.moves import move_chunk
+from daemon.adapters.store.moves import WORKED, move_chunk
 from daemon.adapters.store.turns import waiting
 from daemon.adapters.store.views import (
     asking,
@@ -71,13 +71,13 @@ class Slots:
             return _parked(connection, held, answer)
 
     def give_slot_back(self, held: Held, why: str, now: datetime) -> None:
-        """Delete the job row of a claim; the model rests and the chunk parks."""
+        """Delete the job row of a claim; the model rests and the chunk parks, as if it had never claimed."""
         with self.database.write() as connection:
             row = lock_model(connection, model_of(connection, held.id))
             guard(connection, held)
             free_claim(connection, held.id)
             note = update(chunks).where(chunks.c.chunk_id == held.id)
-            connection.execute(note.values(last_error=why, last_error_at=now))
+            connection.execute(note.values(last_error=why, last_error_at=now, **WORKED))
             block(connection, row, now)
             let_go(connection, held)
 
