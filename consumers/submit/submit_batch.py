@@ -20,8 +20,7 @@ def submit_batch(message: SubmitBatch, world: World) -> Outcome:
         return _refuse(message, problem or ("unknown_model", ""), world)
     request = canonical(message, model.id, message.bucket or world.policy.bucket)
     batch_id = layout.batch_id(message.request_id)
-    stored = world.store.batch(batch_id)
-    if stored is None and world.objects.exists(layout.plan_key(batch_id)):
+    if _is_lost(batch_id, world):
         return _refuse(message, lost_database(batch_id), world)
     batch = NewBatch(
         batch_id, message.terms(), model.id, message.bucket or world.policy.bucket, request, world.now
@@ -30,6 +29,16 @@ def submit_batch(message: SubmitBatch, world: World) -> Outcome:
         facts = (BatchAccepted(batch_id, message.request_id, model.id),)
         return Done(facts, (PlanBatch(batch_id=batch_id),))
     return _again(message, batch, world)
+
+
+def _is_lost(batch_id: str, world: World) -> bool:
+    """Tell whether a plan exists whose batch is unknown, also after the plan was seen.
+
+    A duplicate of the request may be accepted and planned elsewhere between two looks.
+    """
+    if world.store.batch(batch_id) is not None or not world.objects.exists(layout.plan_key(batch_id)):
+        return False
+    return world.store.batch(batch_id) is None
 
 
 def _again(message: SubmitBatch, batch: NewBatch, world: World) -> Outcome:

@@ -6,6 +6,8 @@ import pytest
 
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
+from schemas.messages import PlanBatch, SubmitBatch
+from tests.stages.moments import at_call
 from tests.stages.simulation import Simulation
 
 
@@ -66,6 +68,23 @@ def test_a_batch_the_database_lost_is_not_planned_a_second_time(sim: Simulation)
     (_, refused) = sim.dead[-1]
     assert refused.code == "plan_exists"
     assert "novabatch reconcile --rebuild" in refused.why
+
+
+def test_a_request_that_is_accepted_and_planned_while_its_duplicate_is_read_is_not_taken_for_lost(
+    sim: Simulation,
+) -> None:
+    files = sim.media(2)
+    request = SubmitBatch.model_validate({"request_id": "r", "model": "nova-2-lite", "files": files})
+
+    def accept_and_plan() -> None:
+        sim.handle(request)
+        sim.handle(PlanBatch(batch_id=layout.batch_id("r")))
+
+    at_call(sim, "objects.exists", act=accept_and_plan)
+    sim.submit(files)
+    assert not sim.dead
+    assert {event.name.value for event in sim.sent} == {"Batch Accepted"}
+    assert len(sim.jobs.created) == 1
 
 
 def odd_files(sim: Simulation) -> list[dict[str, Any]]:
