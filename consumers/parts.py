@@ -16,7 +16,8 @@ ROWS_A_LOOK = 1000
 def write_part(chunk: Chunk, held: Held, world: World) -> None:
     """Write the result lines of one chunk from the store, in plan order, and note what they came to."""
     rows = world.store.result_rows(chunk.batch_id, chunk.chunk_id)
-    world.store.part_written(held, write_lines(layout.part_key(chunk.batch_id, chunk.index), rows, world))
+    written = write_lines(layout.part_key(chunk.batch_id, chunk.index), rows, world)
+    world.store.part_written(held, chunk.chunk_id, written)
 
 
 def write_lines(key: str, rows: Iterable[ResultRow], world: World) -> Written:

@@ -17,6 +17,7 @@ RECONCILE_ACTIONS = (
     "not_settled",
     "not_cleaned",
     "chunk_not_woken",
+    "reparse_stalled",
 )
 
 
@@ -165,6 +166,18 @@ class BatchEnded(Fact):
     batch_id: str
     state: str
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReparsed(Fact):
+    """Results were made anew from raw lines: so many records read, changed, and left as they were."""
+
+    event: ClassVar[str] = "batch_reparsed"
+    batch_id: str
+    revision: int
+    records: int
+    changed: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,13 @@ class SettleBatch(Message):
     batch_id: BatchId
 
 
+class ReparseBatch(OfBatch):
+    """Make the results of an ended batch anew from the raw lines that were kept; nothing is bought."""
+
+    queue: ClassVar[Queue] = Queue.STATE
+    type: Literal["reparse_batch"] = "reparse_batch"
+
+
 class Reconcile(Message):
     """Compare the store with Bedrock and send the messages that are missing."""
 

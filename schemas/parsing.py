@@ -22,6 +22,7 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
     Queue.STATE: {
         "ingest_chunk": m.IngestChunk,
         "settle_batch": m.SettleBatch,
+        "reparse_batch": m.ReparseBatch,
         "reconcile": m.Reconcile,
     },
     Queue.CLEANUP: {

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from schemas.messages import Terms
 from schemas.outcomes import Outcome
@@ -49,6 +50,22 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Reparse:
+    """The last reparse of a batch: chunks before ``next`` are through; None once it has ended.
+
+    Of ``records`` read again ``changed`` came to something else. ``left`` counts what stays as it was, chunks
+    and links to the results of others; ``why_left`` says of the first ones why.
+    """
+
+    next: int | None = 0
+    records: int = 0
+    changed: int = 0
+    left: int = 0
+    why_left: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A batch as stored. ``cursor`` says how far its plan is; ``round`` counts the resubmissions;
     ``changes`` counts the ends of its chunks, so that a writer notices what happened meanwhile.
@@ -81,6 +98,7 @@ class Batch:
     canary: int | None = None
     retried: int = 0
     first_round: int = 0
+    reparse: Reparse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +286,47 @@ class JobCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SentAs:
+    """What a record is in its batch: the file by its position and its key, the type, the attempt."""
+
+    position: int
+    s3_key: str
+    analysis_type: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record whose result is another's; ``name`` and ``chunk_id`` say how and where that one was sent.
+
+    ``chunk_id`` is None where the other is gone.
+    """
+
+    record: SentAs
+    name: RecordName
+    reused_from: str
+    chunk_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """What a record came to when its raw line was read again; ``missing`` counts the parts left empty."""
+
+    position: int
+    analysis_type: str
+    attempt: int
+    outcome: Outcome
+    result: str | None = None
+    raw_text: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    retryable: bool = False
+    repaired: bool = False
+    stop_reason: str | None = None
+    missing: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedRecord:
     """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text."""
 
@@ -389,4 +448,5 @@ class Waiting:
     submits: tuple[str, ...] = ()
     ingests: tuple[str, ...] = ()
     settles: tuple[str, ...] = ()
+    reparses: tuple[str, ...] = ()
     cleanups: tuple[str, ...] = ()

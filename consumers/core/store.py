@@ -8,6 +8,7 @@ from typing import Protocol
 from consumers.core import rows
 from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
+from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.lines import ResultRow
 from consumers.core.restored import Restoration
@@ -247,8 +248,8 @@ class Chunks(Protocol):
         job did, only what that made room for; of jobs that end together each names another chunk.
         """
 
-    def part_written(self, held: rows.Held, written: rows.Written) -> None:
-        """Note what the chunk's part came to."""
+    def part_written(self, held: rows.Held, chunk_id: str, written: rows.Written) -> None:
+        """Note what a chunk's part came to, under the lease of the chunk or of its ended batch."""
 
     def backlog(self, model: str) -> int:
         """Count the chunks of a model that wait or run."""
@@ -297,6 +298,44 @@ class Records(Protocol):
         """
 
 
+class Reparsing(Protocol):
+    """Results made anew from raw lines, under the lease of an ended batch: nobody else writes its records."""
+
+    def sent_as(self, chunk_id: str, names: Sequence[RecordName]) -> Mapping[RecordName, rows.SentAs]:
+        """Look up a page of records by their names; those that the chunk did not send are left out."""
+
+    def begin_reparse(self, held: rows.Held) -> None:
+        """Begin a reparse, unless one is under way."""
+
+    def rejudge(self, held: rows.Held, records: Sequence[rows.Rejudged], chunk_id: str | None = None) -> int:
+        """Store what records came to when they were judged again; returns how many changed.
+
+        Tokens, cost, time and prompt version stay. In the same transaction the attempts that count are chosen
+        again, the changes are counted in the reparse, and what the chunk's part came to is forgotten: it is
+        older than its records.
+        """
+
+    def pass_chunk(self, held: rows.Held, chunk_id: str, records: int, left: Sequence[str]) -> None:
+        """Note that a chunk is through: how many of its records were read, and what stays as it was."""
+
+    def links(self, batch_id: str, after: int) -> Sequence[rows.Link]:
+        """Return a page of the records of a batch whose results are another's, from behind a position."""
+
+    def end_reparse(
+        self,
+        held: rows.Held,
+        changes: int,
+        state: BatchState,
+        reason: str,
+        done: rows.Reparse,
+        now: datetime,
+    ) -> bool:
+        """End a reparse as ``done``: what it changed makes a new revision, which ends as its counts say.
+
+        Not if the batch moved since ``changes`` was read.
+        """
+
+
 class Watch(Protocol):
     """What the reconciler and the operators look at; and the notes rows keep of their troubles."""
 
@@ -316,5 +355,5 @@ class Watch(Protocol):
         """Store a finding; the same kind and subject again only refreshes it."""
 
 
-class Store(Batches, Chunks, Records, Watch, Restoration, Protocol):
+class Store(Batches, Chunks, Records, Reparsing, Watch, Restoration, Protocol):
     """Everything the stages ask of the database."""

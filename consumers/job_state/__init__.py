@@ -8,13 +8,15 @@ from consumers.core.world import Stage
 from consumers.job_state.ingest_chunk import ingest_chunk
 from consumers.job_state.job_state_change import job_state_change
 from consumers.job_state.reconcile import reconcile
+from consumers.job_state.reparse_batch import reparse_batch
 from consumers.job_state.settle_batch import settle_batch
 from schemas.job_events import JobStateChange
-from schemas.messages import IngestChunk, Reconcile, SettleBatch
+from schemas.messages import IngestChunk, Reconcile, ReparseBatch, SettleBatch
 
 STAGES: Mapping[type[BaseModel], Stage] = {
     JobStateChange: job_state_change,
     IngestChunk: ingest_chunk,
     SettleBatch: settle_batch,
+    ReparseBatch: reparse_batch,
     Reconcile: reconcile,
 }

@@ -20,6 +20,7 @@ from schemas.messages import (
     IngestChunk,
     PlanBatch,
     Reconcile,
+    ReparseBatch,
     SettleBatch,
     SubmitChunk,
 )
@@ -91,6 +92,7 @@ def _rows(world: World) -> Iterator[Finding]:
     yield from (("chunk_stalled", SubmitChunk(chunk_id=each)) for each in waiting.submits)
     yield from (("not_ingested", IngestChunk(chunk_id=each)) for each in waiting.ingests)
     yield from (("not_settled", SettleBatch(batch_id=each)) for each in waiting.settles)
+    yield from (("reparse_stalled", ReparseBatch(batch_id=each)) for each in waiting.reparses)
     if world.policy.cleanup_after_success:
         yield from (("not_cleaned", CleanupChunk(chunk_id=each)) for each in waiting.cleanups)
 

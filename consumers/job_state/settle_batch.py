@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from consumers.attempts import attempt
 from consumers.core.cutting import Item
-from consumers.core.lifecycle import BATCH_ENDS, BatchState, end_of
-from consumers.core.rows import Batch, BatchCount, Held, Leased
+from consumers.core.lifecycle import BATCH_ENDS, BatchState
+from consumers.core.rows import Batch, Held, Leased
 from consumers.core.stops import bad_canary, is_good_enough
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import stop_buying
+from consumers.job_state.ending import end_of_batch
 from consumers.job_state.report import finished_event, write_report
-from consumers.resubmission import by_itself, gather, never_planned, resubmit, resubmit_early
+from consumers.resubmission import by_itself, gather, resubmit, resubmit_early
 from consumers.wake import next_chunk, next_chunks
 from schemas.facts import BatchEnded, CanaryReleased, Fact
 from schemas.messages import SettleBatch
@@ -102,22 +103,10 @@ def _end(batch: Batch, held: Held, world: World) -> Done:
     A chunk that changed meanwhile, by output read late, has the batch settled once more.
     """
     count = world.store.count(batch.batch_id)
-    total = count.records + count.refused + bool(never_planned(batch))
-    state = end_of(total, count.good, cancelled=batch.cancelled)
-    reason = _reason(batch, count, state)
+    state, reason = end_of_batch(batch, count)
     write_report(batch, count, state, reason, world)
     if not world.store.finish_batch(held, batch.changes, state, reason, world.now):
         return done(then=[SettleBatch(batch_id=batch.batch_id)])
     ended = world.store.batch(batch.batch_id) or batch
     fact = BatchEnded(batch.batch_id, state, ended.revision)
     return done([fact], [finished_event(ended, count, world)])
-
-
-def _reason(batch: Batch, count: BatchCount, state: BatchState) -> str:
-    """Say in one line why a batch is not simply COMPLETED."""
-    if state is BatchState.COMPLETED:
-        return ""
-    bad = [f"{n} {outcome}" for outcome, n in count.outcomes.items() if n and outcome != "SUCCEEDED"]
-    refused = [f"{count.refused} files refused"] if count.refused else []
-    first = [why for why in (never_planned(batch), batch.stopped) if why]
-    return "; ".join([*first, *refused, *bad]) or "no file in the request could be analysed"

@@ -72,6 +72,10 @@ batches = Table(
     Column("canary", Integer),
     Column("retried", Integer, nullable=False, default=0),
     Column("first_round", Integer, nullable=False, default=0),
+    # The first chunk that a reparse under way has not gone through; none is under way where it is empty.
+    Column("reparse_next", Integer),
+    # What the last reparse has come to.
+    Column("reparse", Json),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
     *_troubles(),
@@ -260,6 +264,7 @@ chunk_unended = state_in(chunks, UNENDED)
 chunk_over = state_in(chunks, CHUNK_ENDS)
 chunk_unread = state_in(chunks, [ChunkState.ENDED])
 chunk_uncleaned = and_(chunk_over, chunks.c.cleaned_at.is_(None), chunks.c.preparing_at.is_not(None))
+batch_reparsing = batches.c.reparse_next.is_not(None)
 batch_open = state_in(batches, frozenset(BatchState) - BATCH_ENDS)
 chunk_resends = chunks.c.to_resend > literal_column("0")
 job_open = jobs.c.ended_at.is_(None)
@@ -287,6 +292,7 @@ _partial("ix_chunks_unread", chunks.c.chunk_id, where=chunk_unread)
 _partial("ix_chunks_uncleaned", chunks.c.finished_at, where=chunk_uncleaned)
 _partial("ix_chunks_to_resend", chunks.c.batch_id, where=chunk_resends)
 _partial("ix_batches_open", batches.c.state, where=batch_open)
+_partial("ix_batches_reparsing", batches.c.batch_id, where=batch_reparsing)
 _partial("ix_jobs_open", jobs.c.base_model, where=job_open)
 _partial("ix_jobs_ended", jobs.c.base_model, jobs.c.ended_at, where=job_ended)
 _partial("ix_records_unread", records.c.chunk_id, where=record_unread)

@@ -7,6 +7,7 @@ import click
 
 from daemon.cli.batch_tables import show_batch
 from daemon.cli.output import cell, moment, show, table
+from daemon.cli.reparsing import reparse_lines
 
 Document = Mapping[str, Any]
 SHOWN = 200
@@ -32,6 +33,9 @@ def show_history(document: Document) -> None:
 
 def _show_batch(document: Document) -> None:
     show_batch(document, ())
+    if document["reparse"]:
+        for line in reparse_lines(document["reparse"]):
+            click.echo(line)
     made = table("refused file~", "code", "reason~")
     for each in document["refused_files"][:SHOWN]:
         made.add_row(*map(cell, (each["file_id"], each["code"], each["reason"])))

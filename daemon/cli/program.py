@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "results": "reading:results",
     "cancel": "sending:cancel",
     "retry": "sending:retry",
+    "reparse": "reparsing:reparse",
     "pause": "steering:pause",
     "resume": "steering:resume",
     "reconcile": "running:reconcile",

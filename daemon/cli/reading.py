@@ -74,7 +74,8 @@ def _history(access: Any, name: str) -> dict[str, Any]:
     batch_id = views.batch_id_of(name)
     if batch_id is not None:
         refused = views.refused_files(batch_id, REFUSED_SHOWN)
-        return {"kind": "batch", **views.status(batch_id), "refused_files": refused}
+        reparse = views.reparse_of(batch_id)
+        return {"kind": "batch", **views.status(batch_id), "refused_files": refused, "reparse": reparse}
     if (chunk := views.chunk_history(name)) is not None:
         return {"kind": "chunk", **chunk}
     if found := views.file_history(name):

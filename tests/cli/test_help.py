@@ -8,7 +8,7 @@ import pytest
 from daemon.cli.program import VERBS
 from tests.cli.command_line import CommandLine
 
-OF_LATER = ("adopt", "reparse")
+OF_LATER = ("adopt",)
 
 
 def test_help_names_every_verb_with_a_whole_sentence(cli: CommandLine) -> None:

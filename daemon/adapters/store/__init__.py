@@ -16,6 +16,7 @@ from daemon.adapters.store.parts import Parts
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
 from daemon.adapters.store.refused import Refused
+from daemon.adapters.store.reparsing import Reparsing
 from daemon.adapters.store.restored_ends import RestoredEnds
 from daemon.adapters.store.restored_results import RestoredResults
 from daemon.adapters.store.restoring import Restoring
@@ -51,6 +52,7 @@ class SqlStore(
     Refused,
     Results,
     Parts,
+    Reparsing,
     Sums,
     Watch,
     Restoring,

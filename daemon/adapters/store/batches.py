@@ -11,6 +11,7 @@ from consumers.core.rows import Batch, Held, NewBatch
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import move_batch
+from daemon.adapters.store.reparsing import read_reparse
 from daemon.adapters.store.reuse import options_of
 from daemon.adapters.store.stopping import CANCELLED, end_idle
 from daemon.adapters.tables import (
@@ -124,4 +125,5 @@ def _batch(row: Row[Any]) -> Batch:
         row.canary,
         row.retried,
         row.first_round,
+        read_reparse(row),
     )

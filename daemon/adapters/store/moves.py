@@ -1,11 +1,11 @@
-"""The only two statements that write a state: a row moves only from where it may come."""
+"""The only statements that write a state: a row moves only from where it may come."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, update
 
-from consumers.core.lifecycle import BatchState, ChunkState, batch_sources, sources
+from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, batch_sources, sources
 from daemon.adapters.tables import batches, chunks, state_in
 
 WORKED: Mapping[str, Any] = {"failures": {}, "wake_after": None}
@@ -22,3 +22,9 @@ def move_batch(connection: Connection, which: ColumnElement[bool], state: BatchS
     """Move a batch, writing further columns with it; returns how many were where they may come from."""
     move = update(batches).where(which, state_in(batches, batch_sources(state))).values(state=state, **also)
     return connection.execute(move).rowcount
+
+
+def revise_batch(connection: Connection, which: ColumnElement[bool], end: BatchState, **also: Any) -> int:
+    """Give an ended batch the end of its next revision, which may be the same; returns how many had ended."""
+    move = update(batches).where(which, state_in(batches, BATCH_ENDS))
+    return connection.execute(move.values(state=end, revision=batches.c.revision + 1, **also)).rowcount

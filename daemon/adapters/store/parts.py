@@ -16,8 +16,8 @@ class Parts:
 
     database: Database
 
-    def part_written(self, held: Held, written: Written) -> None:
-        """Note what the chunk's part came to."""
+    def part_written(self, held: Held, chunk_id: str, written: Written) -> None:
+        """Note what a chunk's part came to, under the lease of the chunk or of its ended batch."""
         values = {
             "part_lines": written.lines,
             "part_bytes": written.bytes,
@@ -25,7 +25,7 @@ class Parts:
         }
         with self.database.write() as connection:
             guard(connection, held)
-            connection.execute(update(chunks).where(chunks.c.chunk_id == held.id).values(values))
+            connection.execute(update(chunks).where(chunks.c.chunk_id == chunk_id).values(values))
 
     def parts(self, batch_id: str) -> Sequence[Part]:
         """Return the parts of a batch's COMPLETED chunks, in order."""

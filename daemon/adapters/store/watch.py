@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_, select, update
 
 from consumers.core.gate import rest_of
-from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
 from consumers.core.retention import CUT_SHORT, SETTLING, SPLIT
 from consumers.core.rows import Held, Waiting
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import PLACES, guard, is_held
 from daemon.adapters.tables import (
     batch_open,
+    batch_reparsing,
     batches,
     chunk_starts,
     chunk_uncleaned,
@@ -59,6 +60,7 @@ class Watch:
                 submits=_ids(connection, chunks, _submits(), now, limit),
                 ingests=_ids(connection, chunks, _ingests(), now, limit),
                 settles=_ids(connection, batches, _settles(), now, limit),
+                reparses=_ids(connection, batches, _reparses(), now, limit),
                 cleanups=_ids(connection, chunks, _cleanups(now), now, limit),
             )
 
@@ -117,6 +119,11 @@ def _settles() -> ColumnElement[bool]:
     before = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
     left = exists().where(chunks.c.batch_id == batches.c.batch_id, chunk_unended, before)
     return and_(batch_open, state_in(batches, [BatchState.PLANNED, BatchState.RUNNING]), ~left)
+
+
+def _reparses() -> ColumnElement[bool]:
+    """Ended batches whose reparse somebody left half-way."""
+    return and_(batch_reparsing, state_in(batches, BATCH_ENDS))
 
 
 def _cleanups(now: datetime) -> ColumnElement[bool]:

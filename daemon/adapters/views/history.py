@@ -1,14 +1,15 @@
 """Whole histories: a chunk with its records, a file with everything that was ever asked about it."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, func, select
 
 from consumers.core import layout
 from consumers.core.cost import money
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.plans import echo_of
-from daemon.adapters.tables import batches, chunk_files, files, records
+from daemon.adapters.tables import batches, chunk_files, chunks, files, records
 from daemon.adapters.views.batches import chunk_row, describe_chunk
 from daemon.adapters.views.values import instant, words
 
@@ -64,6 +65,28 @@ class HistoryViews:
                 )
                 for row in found
             ]
+
+    def reparse_of(self, batch_id: str) -> dict[str, Any] | None:
+        """Describe the last reparse of a batch, or the one under way; None if there was none."""
+        planned = select(func.count()).where(chunks.c.batch_id == batch_id).scalar_subquery()
+        asked = select(batches, planned.label("chunks")).where(batches.c.batch_id == batch_id)
+        with self.database.read() as connection:
+            row = connection.execute(asked).first()
+        if row is None or row.reparse is None:
+            return None
+        failures = int(row.failures.get("reparse", 0))
+        return {
+            "revision": row.revision,
+            "chunks": row.chunks,
+            "through": row.chunks if row.reparse_next is None else row.reparse_next,
+            "records": row.reparse["records"],
+            "changed": row.reparse["changed"],
+            "left": row.reparse["left"],
+            "why_left": row.reparse["why_left"],
+            "failures": failures,
+            "last_error": words(row.last_error) if failures else None,
+            "ended_at": row.reparse["ended_at"] and instant(datetime.fromisoformat(row.reparse["ended_at"])),
+        }
 
     def refused_files(self, batch_id: str, limit: int) -> list[dict[str, Any]]:
         """Name the files of a batch that never reached a manifest, with the reason."""
