@@ -45,6 +45,7 @@ class JobStatus(StrEnum):
     EXPIRED = "Expired"
 
 
+# Beside these moves a reparse gives an ended batch an end anew, the same or another, as its next revision.
 B, C, J = BatchState, ChunkState, JobStatus
 
 BATCH_ENDS = frozenset({B.COMPLETED, B.COMPLETED_WITH_ERRORS, B.FAILED, B.CANCELLED})

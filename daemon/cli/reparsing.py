@@ -62,6 +62,7 @@ def _waiting(batch_id: str, before: Document | None, access: Access) -> Iterator
     from consumers.attempts import TRIES
 
     pause, told, doubtful = threading.Event(), before, time.monotonic() + PATIENCE
+    failed = before["failures"] if before else 0
     while True:
         now = access.views.reparse_of(batch_id)
         if now is not None and now != told:
@@ -69,7 +70,7 @@ def _waiting(batch_id: str, before: Document | None, access: Access) -> Iterator
             yield from reparse_lines(now)
             if now["ended_at"] is not None:
                 return
-            if now["failures"] >= TRIES:
+            if now["failures"] >= max(TRIES, failed + 1):
                 raise click.ClickException("it keeps failing; it is tried again within the hour.")
         if time.monotonic() > doubtful:
             doubtful = float("inf")
