@@ -3,6 +3,8 @@
 import shlex
 from typing import NamedTuple
 
+from consumers.core import layout
+from consumers.core.faults import Archived, Denied, Fault, Missing, Rejected
 from consumers.core.objects import ObjectInfo
 from consumers.core.world import Policy
 from schemas.models import Model
@@ -66,3 +68,35 @@ def archived(bucket: str, key: str, storage_class: str = "") -> Unfit:
     place = f"--bucket {shlex.quote(bucket)} --key {shlex.quote(key)}"
     command = f"aws s3api restore-object {place} --restore-request {shlex.quote(RESTORE)}"
     return Unfit("archived", f"the object is {where}: restore it with `{command}`, then retry the batch")
+
+
+def not_had(fault: Fault, bucket: str, key: str, code: str) -> Unfit | None:
+    """Refuse an object that S3 does not give, ``code`` if S3 refuses it; None for a fault that may pass."""
+    where = layout.s3_uri(bucket, key)
+    match fault:
+        case Denied():
+            why = f"{where} is denied: {fault.message}"
+            return Unfit("access_denied", f"{why}. Give the daemon that permission, then retry the batch")
+        case Missing():
+            return Unfit("not_found", f"{where} does not exist: put it there, then retry the batch")
+        case Archived():
+            return archived(bucket, key)
+        case Rejected():
+            why = f"{where} is refused by S3: {fault.message}"
+            return Unfit(code, f"{why}. Put the object there anew or under another key, then send it again")
+        case _:
+            return None
+
+
+def not_local(fault: Fault, bucket: str, key: str, path: str) -> Unfit | None:
+    """Refuse a file that S3 has not and ``local_path`` does not give; None for a fault that may pass."""
+    gone = f"{layout.s3_uri(bucket, key)} does not exist"
+    match fault:
+        case Missing():
+            why = f"there is no file at local_path {path!r} below NOVABATCH_MEDIA_ROOTS"
+            return Unfit("not_found", f"{gone}, and {why}: put it there, then retry the batch")
+        case Rejected():
+            why = f"{fault.message}: name a path below one of the folders in NOVABATCH_MEDIA_ROOTS"
+            return Unfit("local_path_not_allowed", f"{gone}, and {why}")
+        case _:
+            return None

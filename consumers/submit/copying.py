@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from consumers.core.faults import Archived, Changed, Fault, Missing
+from consumers.core.faults import Changed, Fault, Missing
 from consumers.core.objects import Copy
-from consumers.core.originals import archived, unfit
+from consumers.core.originals import not_had, unfit
 from consumers.core.rows import ChunkFile
 from consumers.submit.verdicts import Staging, Verdicts, media_for
 
@@ -32,10 +32,8 @@ def copy_files(files: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts)
                 copied.gone.append(file)
             case Changed():
                 changed.append(file)
-            case Archived():
-                verdicts.refuse(file, archived(file.bucket, file.s3_key))
             case _:
-                verdicts.note(file, fault, "not_copied")
+                verdicts.note(file, fault, not_had(fault, file.bucket, file.s3_key, "not_copied"))
     _measure_again(changed, copied, staging, verdicts)
     return copied
 
@@ -68,7 +66,7 @@ def _measure_again(files: Sequence[ChunkFile], copied: Copied, staging: Staging,
             case Missing():
                 copied.gone.append(file)
             case Fault():
-                verdicts.note(file, info, "not_readable")
+                verdicts.note(file, info, not_had(info, file.bucket, file.s3_key, "not_readable"))
             case _:
                 bad = unfit(info, file.bucket, staging.limit)
                 verdicts.take(bad or staging.as_it_is(file, info.bytes, info.etag), file, copied.changed)

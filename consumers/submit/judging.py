@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from consumers.core import layout
 from consumers.core.context import unfit_context
-from consumers.core.faults import Denied, Fault, Missing, Rejected
+from consumers.core.faults import Fault, Missing
 from consumers.core.forecast import file_tokens
 from consumers.core.media import format_refusal, media_of
 from consumers.core.objects import ObjectInfo
-from consumers.core.originals import FileLimit, Unfit, file_limit, unfit, unfit_size
+from consumers.core.originals import FileLimit, Unfit, file_limit, not_had, not_local, unfit, unfit_size
 from consumers.core.rows import Batch, NewFile
 from consumers.core.world import World
-from consumers.submit.measuring import Measure, Place, measure
+from consumers.submit.measuring import ABSENT, Measure, Place, measure
 from consumers.submit.sources import Found
 from schemas.kinds import Kind
 
@@ -152,32 +152,31 @@ def _measured(
 
 def _judged(file: NewFile, told: Measure, limit: FileLimit, world: World) -> NewFile:
     """Refuse a file of which S3 says something that stays; any other fault is raised."""
-    match told:
-        case Missing():
-            return _local(file, limit, world)
-        case Denied():
-            why = f"{told.message}: give the daemon access to it, then retry the batch"
-            return _refused(file, "access_denied", why)
-        case Rejected():
-            return _refused(file, "not_readable", told.message)
-        case Fault():
-            raise told
+    if isinstance(told, Missing):
+        return _local(file, limit, world)
+    if isinstance(told, Fault):
+        return _not_had(file, told)
     return _checked(_sized(file, told.bytes, told.etag), unfit(told, file.bucket, limit))
+
+
+def _not_had(file: NewFile, fault: Fault) -> NewFile:
+    why = not_had(fault, file.bucket, file.s3_key, "not_readable")
+    if why is None:
+        raise fault
+    return _checked(file, why)
 
 
 def _local(file: NewFile, limit: FileLimit, world: World) -> NewFile:
     """Judge a file whose object is missing by the copy of it that the sender still has."""
-    gone = f"{layout.s3_uri(file.bucket, file.s3_key)} does not exist"
     if file.local_path is None:
-        return _refused(file, "not_found", f"{gone}: put it there, then retry the batch")
+        return _not_had(file, ABSENT)
     try:
         size = world.local.size(file.local_path)
-    except Missing:
-        why = f"there is no file at local_path {file.local_path!r} below NOVABATCH_MEDIA_ROOTS"
-        return _refused(file, "not_found", f"{gone}, and {why}: put it there, then retry the batch")
-    except Rejected as fault:
-        why = f"{fault.message}: name a path below one of the folders in NOVABATCH_MEDIA_ROOTS"
-        return _refused(file, "local_path_not_allowed", f"{gone}, and {why}")
+    except Fault as fault:
+        why = not_local(fault, file.bucket, file.s3_key, file.local_path)
+        if why is None:
+            raise
+        return _checked(file, why)
     return _checked(_sized(file, size, etag=""), unfit_size(size, limit))
 
 

@@ -36,10 +36,12 @@ def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
     chunk, world = staging.chunk, staging.world
     verdicts = Verdicts()
     moved = _fill(world.store.chunk_files(chunk.chunk_id), staging, verdicts)
+    _store_refusals(staging, verdicts, 0)
+    verdicts.raise_worst()
     staging.lookout.look()
+    stored = len(verdicts.refusals)
     files = check_folder(moved.files, staging, verdicts)
-    if verdicts.refusals:
-        world.store.refuse_files(staging.held, verdicts.refusals)
+    _store_refusals(staging, verdicts, stored)
     facts = _told(moved, len(verdicts.refusals), staging)
     if not files:
         return facts
@@ -50,6 +52,13 @@ def _stage(staging: Staging, model: Model) -> tuple[Fact, ...]:
     world.store.staged(staging.held, padding, sum(file.size_bytes for file in files), world.now)
     waited = (world.now - chunk.created_at).total_seconds()
     return (*facts, ChunkMoved(chunk.chunk_id, chunk.model, "READY", waited))
+
+
+def _store_refusals(staging: Staging, verdicts: Verdicts, first: int) -> None:
+    """Store refusals from one on; at once, for the next run may not find out about them what this one did."""
+    new = verdicts.refusals[first:]
+    if new:
+        staging.world.store.refuse_files(staging.held, new)
 
 
 @dataclass
@@ -77,7 +86,7 @@ def _fill(planned: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) ->
         moved.copied += copied.there
         moved.uploaded += uploaded.there
         waiting = [*copied.changed, *uploaded.changed]
-    verdicts.close(others_came=bool(moved.files))
+    verdicts.settle_denials(others_came=bool(moved.copied or moved.uploaded))
     return moved
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from consumers.core import layout
-from consumers.core.faults import Changed, Fault, Missing
+from consumers.core.faults import Changed, Fault
 from consumers.core.local import Upload
-from consumers.core.originals import Unfit
+from consumers.core.originals import not_had, not_local
 from consumers.core.rows import ChunkFile
+from consumers.submit.measuring import ABSENT
 from consumers.submit.verdicts import Staging, Verdicts, media_for
 
 
@@ -29,14 +29,23 @@ def upload_files(gone: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts
     for file, fault in _uploads(_measured(gone, staging, verdicts), staging):
         if fault is None:
             uploaded.there.append(file)
-        elif isinstance(fault, Changed):
-            size = _size(file, staging, verdicts)
-            if size is not None:
-                verdicts.take(staging.as_it_is(file, size, ""), file, uploaded.changed)
         else:
-            verdicts.note(file, fault, "local_path_not_allowed")
+            _not_sent(file, fault, uploaded, staging, verdicts)
     staging.remember(uploaded.changed)
     return uploaded
+
+
+def _not_sent(
+    file: ChunkFile, fault: Fault, uploaded: Uploaded, staging: Staging, verdicts: Verdicts
+) -> None:
+    """Look at a local file again: unless that tells what was wrong with it, S3 did not take it."""
+    size = _size(file, staging, verdicts)
+    if size is None:
+        return
+    if isinstance(fault, Changed):
+        verdicts.take(staging.as_it_is(file, size, ""), file, uploaded.changed)
+    else:
+        verdicts.note(file, fault, not_had(fault, file.bucket, file.s3_key, "not_copied"))
 
 
 def _measured(gone: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) -> list[ChunkFile]:
@@ -55,17 +64,14 @@ def _measured(gone: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) -
 
 def _size(file: ChunkFile, staging: Staging, verdicts: Verdicts) -> int | None:
     """Measure the sender's own copy of a file; without one the file is REFUSED."""
-    gone = f"{layout.s3_uri(file.bucket, file.s3_key)} does not exist"
     if file.local_path is None:
-        verdicts.refuse(file, Unfit("not_found", f"{gone}: put it there, then retry the batch"))
+        verdicts.note(file, ABSENT, not_had(ABSENT, file.bucket, file.s3_key, "not_found"))
         return None
     try:
         return staging.world.local.size(file.local_path)
-    except Missing as fault:
-        verdicts.refuse(file, Unfit("not_found", f"{gone}, and {fault.message}"))
     except Fault as fault:
-        verdicts.note(file, fault, "local_path_not_allowed")
-    return None
+        verdicts.note(file, fault, not_local(fault, file.bucket, file.s3_key, file.local_path))
+        return None
 
 
 def _uploads(files: Sequence[ChunkFile], staging: Staging) -> Iterator[tuple[ChunkFile, Fault | None]]:

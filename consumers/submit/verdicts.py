@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from consumers.core import layout
-from consumers.core.faults import Denied, Fault, Missing, Rejected, Throttled
+from consumers.core.faults import Denied, Fault, Rejected, Throttled
 from consumers.core.media import Media, media_of
 from consumers.core.originals import FileLimit, Unfit, unfit_size
 from consumers.core.rows import Chunk, ChunkFile, Held, Measured, Refusal
@@ -34,7 +34,7 @@ class Staging:
             where = layout.s3_uri(file.bucket, file.s3_key)
             was, now = _version(file.size_bytes, file.etag), _version(size, etag)
             why = f"{where} changed again after it was measured a second time: {was} then, {now} now"
-            return Unfit("changed", f"{why}. Retry the batch once nobody writes it any more")
+            return Unfit("changed", f"{why}. Leave it as it is, then retry the batch")
         return replace(file, size_bytes=size, etag=etag, measured_again=True)
 
     def remember(self, files: Iterable[ChunkFile]) -> None:
@@ -49,24 +49,21 @@ class Verdicts:
     """Files that are REFUSED with their reasons, and faults that may pass."""
 
     refusals: list[Refusal] = field(default_factory=list)
-    denied: list[tuple[ChunkFile, Denied]] = field(default_factory=list)
+    denied: list[tuple[ChunkFile, Unfit, Denied]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def refuse(self, file: ChunkFile, why: Unfit) -> None:
         """Refuse a file."""
         self.refusals.append(Refusal(file.position, why.code, why.reason))
 
-    def note(self, file: ChunkFile, fault: Fault, code: str) -> None:
+    def note(self, file: ChunkFile, fault: Fault, why: Unfit | None) -> None:
         """Refuse a file for a fault that stays; keep one that may pass or strike all files alike."""
-        match fault:
-            case Rejected():
-                self.refuse(file, Unfit(code, fault.message))
-            case Missing():
-                self.refuse(file, Unfit("not_found", fault.message))
-            case Denied():
-                self.denied.append((file, fault))
-            case _:
-                self.faults.append(fault)
+        if why is None:
+            self.faults.append(fault)
+        elif isinstance(fault, Denied):
+            self.denied.append((file, why, fault))
+        else:
+            self.refuse(file, why)
 
     def take(self, found: ChunkFile | Unfit, file: ChunkFile, taken: list[ChunkFile]) -> None:
         """Take a file as it was found, or refuse it."""
@@ -75,13 +72,17 @@ class Verdicts:
         else:
             taken.append(found)
 
-    def close(self, *, others_came: bool) -> None:
-        """Raise the worst fault, if any. What is denied for some files only is a matter of these files."""
-        for file, fault in self.denied:
+    def settle_denials(self, *, others_came: bool) -> None:
+        """Decide what a denial means: of these files only where others came just now, else of all alike."""
+        for file, why, fault in self.denied:
             if others_came:
-                self.refuse(file, Unfit("access_denied", fault.message))
+                self.refuse(file, why)
             else:
                 self.faults.append(fault)
+        self.denied = []
+
+    def raise_worst(self) -> None:
+        """Raise the worst fault, if any: one that is not only a matter of patience."""
         if self.faults:
             raise min(self.faults, key=lambda fault: isinstance(fault, Throttled))
 

@@ -13,14 +13,9 @@ from schemas.parsing import UnreadableMessage, parse
 from schemas.queues import Queue
 from tests.stages.conftest import emptied
 from tests.stages.hostile import FILE, HOSTILE, REQUEST, Hostile
+from tests.stages.remedies import REMEDY
 from tests.stages.simulation import Simulation
 from tests.stages.submit_desk import Desk
-
-REMEDY = re.compile(
-    r"\b(add|ask|choose|correct|fill|flatten|give|keep|leave|lower|move|name|post|put|raise|remove|restore|"
-    r"send|shorten|unset|use|write)\b",
-    re.IGNORECASE,
-)
 
 
 def assert_helps(why: str, words: tuple[str, ...]) -> None:

@@ -258,7 +258,7 @@ def test_a_denied_file_is_refused_where_others_can_be_copied(sim: Simulation) ->
     sim.objects.fail_next("copies", Denied("AccessDenied"), subject="Video, 2", times=9)
     sim.submit(sim.media(3))
     sim.finish_all()
-    assert refusals(sim)[2] == ("access_denied", "AccessDenied")
+    assert refusals(sim)[2][0] == "access_denied"
     assert succeeded(sim) == {1, 3}
 
 
