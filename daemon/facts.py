@@ -32,6 +32,7 @@ class FactTeller:
             f.RecordsJudged: self._records,
             f.MoneySpent: self._money,
             f.ChunkCleaned: self._cleaned,
+            f.RawRemoved: self._deleted,
             f.Reconciled: self._reconciled,
             f.ReconcilerRan: self._reconciler_ran,
         }
@@ -84,8 +85,11 @@ class FactTeller:
 
     def _cleaned(self, fact: f.ChunkCleaned) -> None:
         if not fact.dry_run:
-            self._m.counter("objects_deleted_total").inc(fact.objects)
-            self._m.counter("bytes_freed_total").inc(fact.bytes)
+            self._deleted(fact)
+
+    def _deleted(self, fact: f.ChunkCleaned | f.RawRemoved) -> None:
+        self._m.counter("objects_deleted_total").inc(fact.objects)
+        self._m.counter("bytes_freed_total").inc(fact.bytes)
 
     def _reconciled(self, fact: f.Reconciled) -> None:
         self._m.counter("reconcile_actions_total").labels(fact.action).inc(fact.count)

@@ -16,6 +16,8 @@ RECONCILE_ACTIONS = (
     "not_ingested",
     "not_settled",
     "not_cleaned",
+    "sweep_due",
+    "raw_due",
     "chunk_not_woken",
     "reparse_stalled",
 )
@@ -200,6 +202,16 @@ class ChunkCleaned(Fact):
     objects: int
     bytes: int
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawRemoved(Fact):
+    """The raw lines of a batch that ended long ago are gone; its results stay."""
+
+    event: ClassVar[str] = "raw_removed"
+    batch_id: str
+    objects: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def _one_line(value: str) -> str:
 
 
 Whole = Annotated[int, Field(strict=True)]
+Days = Annotated[Whole, Field(ge=0, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
 FileId = Annotated[int | str, BeforeValidator(_whole_or_text)]
 Usd = Annotated[Decimal, BeforeValidator(_usd), Field(ge=0, le=LARGEST_BUDGET, allow_inf_nan=False)]
@@ -255,9 +256,22 @@ class CleanupBatch(OfBatch):
 
 
 class Sweep(Message):
-    """Clean chunks that ended long ago, whatever their outcome."""
+    """Clean chunks that ended long ago, whatever their outcome.
+
+    ``after`` says how far it has come, where there are more than one message takes.
+    """
 
     queue: ClassVar[Queue] = Queue.CLEANUP
     type: Literal["sweep"] = "sweep"
-    older_than_days: Annotated[Whole, Field(ge=0, le=3650)] = 7
+    older_than_days: Days = 7
     dry_run: Flag = False
+    after: ChunkId | None = None
+
+
+class RemoveRaw(Message):
+    """Delete the raw lines of batches that ended long ago, one batch a message; ``after`` is the last."""
+
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    type: Literal["remove_raw"] = "remove_raw"
+    older_than_days: Days
+    after: BatchId | None = None

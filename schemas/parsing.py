@@ -29,6 +29,7 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
         "cleanup_chunk": m.CleanupChunk,
         "cleanup_batch": m.CleanupBatch,
         "sweep": m.Sweep,
+        "remove_raw": m.RemoveRaw,
     },
 }
 

@@ -1,6 +1,7 @@
 """cleanup_batch: clean every chunk of a batch that may be cleaned."""
 
 from consumers.cleanup.emptying import contents
+from consumers.core import layout
 from consumers.core.retention import may_clean
 from consumers.core.rows import Batch, Chunk
 from consumers.core.world import Outcome, Refuse, World, done
@@ -28,5 +29,6 @@ def cleanable(batch: Batch, world: World) -> list[Chunk]:
 
 def would_go(chunk: Chunk, world: World) -> ChunkCleaned:
     """Count what cleaning a chunk would delete."""
-    sizes = [info.bytes for info in contents(chunk, world)]
+    world.checkpoint()
+    sizes = [each.bytes for each in contents(layout.temporary_prefixes(chunk.folder), world)]
     return ChunkCleaned(chunk.chunk_id, len(sizes), sum(sizes), dry_run=True)

@@ -3,6 +3,7 @@
 from consumers.attempts import attempt
 from consumers.cleanup.emptying import empty
 from consumers.cleanup.late import came_late
+from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.retention import is_settling, refusal_to_clean
 from consumers.core.rows import Chunk, Held, Leased
@@ -40,12 +41,10 @@ def _not_now(chunk: Chunk, world: World) -> Outcome | None:
 
 
 def _clean(chunk: Chunk, held: Held, world: World) -> Outcome:
-    """Empty the folders and store that they are; raises PassingFault if something stayed."""
+    """Empty the folders and store that they are."""
     if late := came_late(chunk, world):
         return _read_first(chunk, held, late, world)
-    emptied = empty(chunk, world)
-    if emptied.stayed:
-        raise PassingFault(f"{len(emptied.stayed)} or more objects stayed: {'; '.join(emptied.stayed)}")
+    emptied = empty(layout.temporary_prefixes(chunk.folder), world)
     world.store.cleaned(held, emptied.objects, emptied.bytes, world.now)
     return done([ChunkCleaned(chunk.chunk_id, emptied.objects, emptied.bytes)])
 

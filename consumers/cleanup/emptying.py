@@ -1,42 +1,44 @@
-"""Emptying a chunk's two temporary folders, and making sure that nothing is left."""
+"""Emptying folders, and making sure that nothing is left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from consumers.core import layout
+from consumers.core.faults import PassingFault
 from consumers.core.objects import Version
-from consumers.core.rows import Chunk
 from consumers.core.world import World
 
 DELETE_AT_ONCE = 1000
+TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """What went, each version counted, and what stayed with its reason."""
+    """What went; each version of an object is counted."""
 
     objects: int
     bytes: int
-    stayed: tuple[str, ...]
 
 
-def contents(chunk: Chunk, world: World) -> Iterator[Version]:
-    """List what lies in the chunk's own two folders, old versions too, and nowhere else."""
-    for prefix in layout.temporary_prefixes(chunk.folder):
+def contents(prefixes: Iterable[str], world: World) -> Iterator[Version]:
+    """List what lies in these folders, old versions too, and nowhere else."""
+    for prefix in prefixes:
         yield from world.objects.versions(prefix)
 
 
-def empty(chunk: Chunk, world: World) -> Emptied:
-    """Delete all of it, a thousand versions a call, then look again."""
+def empty(prefixes: Iterable[str], world: World) -> Emptied:
+    """Delete all of it, a thousand versions a call, then look again; PassingFault if something stayed."""
+    prefixes = tuple(prefixes)
     objects, size = 0, 0
     reasons: dict[Version, str] = {}
-    listed = contents(chunk, world)
+    listed = contents(prefixes, world)
     while page := list(islice(listed, DELETE_AT_ONCE)):
         world.checkpoint()
         kept = world.objects.delete(page)
         reasons |= kept
         objects += len(page) - len(kept)
         size += sum(version.bytes for version in page if version not in kept)
-    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(chunk, world))
-    return Emptied(objects, size, tuple(islice(left, 10)))
+    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(prefixes, world))
+    if stayed := list(islice(left, TOLD)):
+        raise PassingFault(f"{len(stayed)} or more objects stayed: {'; '.join(stayed)}")
+    return Emptied(objects, size)

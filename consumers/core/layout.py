@@ -191,7 +191,12 @@ def part_key(batch_id: str, index: int) -> str:
 
 def raw_key(batch_id: str, index: int) -> str:
     """Name the model's raw lines of one chunk: `raw/part-<NNNNN>.jsonl.gz`."""
-    return f"{results_prefix(batch_id)}raw/part-{_number(index, 5)}.jsonl.gz"
+    return f"{raw_prefix(batch_id)}part-{_number(index, 5)}.jsonl.gz"
+
+
+def raw_prefix(batch_id: str) -> str:
+    """Name the folder of a batch's raw lines: all of its results that may ever be deleted."""
+    return results_prefix(batch_id) + "raw/"
 
 
 def results_key(batch_id: str) -> str:

@@ -1,7 +1,7 @@
 """The port to the store: what the stages ask of the database."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -263,9 +263,6 @@ class Chunks(Protocol):
     def cleaned(self, held: rows.Held, objects: int, bytes: int, now: datetime) -> None:
         """Store that a chunk's folders are gone."""
 
-    def cleanable(self, before: datetime, limit: int) -> Sequence[str]:
-        """Return ended chunks not cleaned, whose end lies before a time, oldest first."""
-
 
 class Records(Protocol):
     """The outcomes of records."""
@@ -355,5 +352,24 @@ class Watch(Protocol):
         """Store a finding; the same kind and subject again only refreshes it."""
 
 
-class Store(Batches, Chunks, Records, Reparsing, Watch, Restoration, Protocol):
+class Aging(Protocol):
+    """What has lain for long."""
+
+    def cleanable(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """Return ended chunks not cleaned, whose end lies before a time, by id, beginning after one."""
+
+    def raw_kept(self, before: datetime, after: str = "") -> str | None:
+        """Return the next batch, by id, that ended before a time and has its raw lines yet.
+
+        Not one with output that could not be read so far.
+        """
+
+    def raw_removed(self, held: rows.Held, now: datetime) -> None:
+        """Store that the raw lines of the held batch are gone."""
+
+    def is_due(self, timer: str, every: timedelta, now: datetime) -> bool:
+        """Tell whether something is to be done again, and note that it is done now; one caller is told so."""
+
+
+class Store(Batches, Chunks, Records, Reparsing, Watch, Restoration, Aging, Protocol):
     """Everything the stages ask of the database."""

@@ -70,6 +70,8 @@ class Policy:
     job_timeout_hours: int = 24
     fetch_max_retries: int = 3
     cleanup_after_success: bool = True
+    retention_days: int = 7
+    raw_retention_days: int = 90
     budget_usd_per_day: Decimal | None = None
     canary_chunks: int = 0
     min_success_ratio: float = 0.8

@@ -11,6 +11,7 @@ from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import Leased, OpenJob
 from consumers.core.world import Done, Outcome, World, done
+from consumers.job_state.aging import aged
 from consumers.wake import next_chunks
 from schemas.facts import Reconciled, ReconcilerRan
 from schemas.job_events import JobStateChange
@@ -37,7 +38,7 @@ def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
     """Make one pass, if nobody else is making one; it moves no row: it sends messages, and finds."""
     if world.hold(Leased.RECONCILER, "reconcile") is None:
         return Done()
-    found = [*_rows(world), *_chunks(world), *_asked(world)]
+    found = [*_rows(world), *_chunks(world), *_asked(world), *aged(world)]
     unique = {body.model_dump_json(): (action, body) for action, body in found}
     counts: dict[str, int] = {}
     for action, _ in unique.values():

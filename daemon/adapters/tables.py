@@ -234,6 +234,11 @@ days = Table(
 
 leases = Table("leases", metadata, Column("name", Words, primary_key=True), *_lease())
 
+# When something that is done from time to time was last done.
+timers = Table(
+    "timers", metadata, Column("name", Words, primary_key=True), Column("done_at", Time, nullable=False)
+)
+
 findings = Table(
     "findings",
     metadata,
@@ -265,6 +270,7 @@ chunk_over = state_in(chunks, CHUNK_ENDS)
 chunk_unread = state_in(chunks, [ChunkState.ENDED])
 chunk_uncleaned = and_(chunk_over, chunks.c.cleaned_at.is_(None), chunks.c.preparing_at.is_not(None))
 batch_reparsing = batches.c.reparse_next.is_not(None)
+chunk_has_raw = and_(chunks.c.results_fetched_at.is_not(None), chunks.c.raw_removed_at.is_(None))
 batch_open = state_in(batches, frozenset(BatchState) - BATCH_ENDS)
 chunk_resends = chunks.c.to_resend > literal_column("0")
 job_open = jobs.c.ended_at.is_(None)
@@ -290,6 +296,7 @@ _partial(
 _partial("ix_chunks_unended", chunks.c.batch_id, where=chunk_unended)
 _partial("ix_chunks_unread", chunks.c.chunk_id, where=chunk_unread)
 _partial("ix_chunks_uncleaned", chunks.c.finished_at, where=chunk_uncleaned)
+_partial("ix_chunks_raw", chunks.c.batch_id, where=chunk_has_raw)
 _partial("ix_chunks_to_resend", chunks.c.batch_id, where=chunk_resends)
 _partial("ix_batches_open", batches.c.state, where=batch_open)
 _partial("ix_batches_reparsing", batches.c.batch_id, where=batch_reparsing)

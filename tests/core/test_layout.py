@@ -317,3 +317,25 @@ def test_a_name_without_a_number_gets_a_hash_of_the_whole_key(key: str) -> None:
 def test_every_key_gives_an_id_that_records_can_carry(key: str) -> None:
     layout.record_id(layout.file_id_of(key), "combined")
     layout.record_id(layout.hashed_file_id(key), "combined")
+
+
+@given(st.text(max_size=30))
+def test_raw_lines_are_named_for_a_batch_of_ours_only(text: str) -> None:
+    if re.fullmatch(r"b[0-9a-f]{20}", text):
+        return
+    with pytest.raises(ValueError, match="not a batch id"):
+        layout.raw_prefix(text)
+
+
+@given(batches, indexes)
+def test_no_result_but_raw_lines_lies_below_the_prefix_of_raw_lines(batch: str, index: int) -> None:
+    prefix = layout.raw_prefix(batch)
+    assert layout.raw_key(batch, index).startswith(prefix)
+    assert prefix == f"nova_results/{batch}/raw/"
+    for key in (
+        layout.part_key(batch, index),
+        layout.plan_key(batch),
+        layout.results_key(batch),
+        layout.manifest_json_key(batch),
+    ):
+        assert not key.startswith(prefix)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine
 
+from daemon.adapters.store.aging import Aging
 from daemon.adapters.store.batches import Batches
 from daemon.adapters.store.chunks import Chunks
 from daemon.adapters.store.database import Database
@@ -58,6 +59,7 @@ class SqlStore(
     Restoring,
     RestoredResults,
     RestoredEnds,
+    Aging,
 ):
     """Everything the stages ask of the database, and the leases; safe to share between threads."""
 

@@ -20,7 +20,6 @@ from daemon.adapters.tables import (
     UNREAD,
     batches,
     chunk_files,
-    chunk_uncleaned,
     chunks,
     files,
     jobs,
@@ -126,17 +125,6 @@ class Chunks:
             clean = update(chunks).where(chunks.c.chunk_id == held.id, chunks.c.cleaned_at.is_(None))
             values = {"cleaned_at": now, "cleaned_objects": objects, "cleaned_bytes": bytes}
             connection.execute(clean.values(wake_after=None, **values))
-
-    def cleanable(self, before: datetime, limit: int) -> Sequence[str]:
-        """Return ended chunks that left something to clean, oldest first."""
-        asked = (
-            select(chunks.c.chunk_id)
-            .where(chunk_uncleaned, chunks.c.finished_at < before)
-            .order_by(chunks.c.finished_at)
-            .limit(limit)
-        )
-        with self.database.read() as connection:
-            return connection.execute(asked).scalars().all()
 
 
 def read_chunk(connection: Connection, chunk_id: str) -> Chunk | None:

@@ -1,0 +1,68 @@
+"""What has lain for long, and when somebody last looked after it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, exists, func, select, update
+
+from consumers.core.lifecycle import BATCH_ENDS
+from consumers.core.rows import Held
+from daemon.adapters.store.database import Database, insert
+from daemon.adapters.store.leases import guard
+from daemon.adapters.tables import (
+    batch_reparsing,
+    batches,
+    chunk_has_raw,
+    chunk_uncleaned,
+    chunks,
+    record_unread,
+    records,
+    state_in,
+    timers,
+)
+
+
+class Aging:
+    """Rows by their age."""
+
+    database: Database
+
+    def cleanable(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """Return ended chunks that left something to clean, by id, beginning after one."""
+        old = and_(chunk_uncleaned, chunks.c.finished_at < before, chunks.c.chunk_id > after)
+        asked = select(chunks.c.chunk_id).where(old).order_by(chunks.c.chunk_id).limit(limit)
+        with self.database.read() as connection:
+            return connection.execute(asked).scalars().all()
+
+    def raw_kept(self, before: datetime, after: str = "") -> str | None:
+        """Return the next batch that ended before a time and has its raw lines yet, all of them read."""
+        its = chunks.alias()
+        its_chunk = and_(its.c.chunk_id == records.c.chunk_id, its.c.batch_id == batches.c.batch_id)
+        unread = exists().where(record_unread, its_chunk)
+        ended = and_(state_in(batches, BATCH_ENDS), batches.c.finished_at < before)
+        old = and_(ended, ~batch_reparsing, ~unread)
+        asked = (
+            select(func.min(chunks.c.batch_id))
+            .join(batches, batches.c.batch_id == chunks.c.batch_id)
+            .where(chunk_has_raw, chunks.c.batch_id > after, old)
+        )
+        with self.database.read() as connection:
+            found: str | None = connection.execute(asked).scalar_one()
+        return found
+
+    def raw_removed(self, held: Held, now: datetime) -> None:
+        """Store that the raw lines of the held batch are gone."""
+        gone = update(chunks).where(chunks.c.batch_id == held.id, chunk_has_raw)
+        with self.database.write() as connection:
+            guard(connection, held)
+            connection.execute(gone.values(raw_removed_at=now))
+
+    def is_due(self, timer: str, every: timedelta, now: datetime) -> bool:
+        """Tell whether something is to be done again, and note that it is done now; one caller is told so."""
+        with self.database.once() as connection:
+            new = insert(connection, timers).values(name=timer, done_at=now)
+            overdue = timers.c.done_at <= now - every
+            again = new.on_conflict_do_update(
+                index_elements=[timers.c.name], set_={"done_at": now}, where=overdue
+            )
+            return connection.execute(again.returning(timers.c.name)).first() is not None

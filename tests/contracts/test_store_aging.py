@@ -1,0 +1,85 @@
+"""Rows by their age: what may be swept, whose raw lines may go, and when somebody last looked."""
+
+from datetime import timedelta
+
+import pytest
+
+from consumers.core.faults import LeaseLost
+from consumers.core.lifecycle import BatchState
+from consumers.core.rows import JudgedRecord
+from daemon.adapters.store import SqlStore
+from schemas.outcomes import Outcome
+from tests.contracts.planting import GONE, NOW, after, changes_of, completed, hold_batch, hold_chunk, judged
+
+DAY = timedelta(days=1)
+
+
+def ended(store: SqlStore, request_id: str, *unread: JudgedRecord) -> str:
+    """Put a batch into the store that has come to its end; returns its id."""
+    chunk_id = completed(store, request_id)
+    if unread:
+        chunk = hold_chunk(store, chunk_id)
+        store.save(chunk, unread, NOW)
+        store.release(chunk)
+    batch_id = chunk_id.partition("-")[0]
+    held = hold_batch(store, batch_id)
+    assert store.finish_batch(held, changes_of(store, batch_id), BatchState.COMPLETED, "", NOW)
+    store.release(held)
+    return batch_id
+
+
+def test_old_chunks_are_named_page_by_page(store: SqlStore) -> None:
+    ids = sorted(completed(store, f"r{number}") for number in range(5))
+    assert store.cleanable(NOW, 10) == []
+    assert store.cleanable(after(days=1), 2) == ids[:2]
+    assert store.cleanable(after(days=1), 2, ids[1]) == ids[2:4]
+    assert store.cleanable(after(days=1), 2, ids[4]) == []
+
+
+def test_ended_batches_keep_their_raw_lines_until_they_are_removed(store: SqlStore) -> None:
+    first, second = sorted(ended(store, name) for name in ("a", "b"))
+    assert store.raw_kept(NOW) is None
+    assert store.raw_kept(after(days=1)) == first
+    assert store.raw_kept(after(days=1), first) == second
+    held = hold_batch(store, first)
+    store.raw_removed(held, after(days=2))
+    store.release(held)
+    assert store.raw_kept(after(days=1)) == second
+    assert store.raw_kept(after(days=1), second) is None
+
+
+def test_a_batch_that_has_not_ended_keeps_its_raw_lines(store: SqlStore) -> None:
+    completed(store)
+    assert store.raw_kept(after(days=1)) is None
+
+
+def test_a_batch_with_output_not_read_keeps_its_raw_lines(store: SqlStore) -> None:
+    ended(store, "a", judged(0, Outcome.MISSING, error_code="RESULT_FETCH_FAILED"))
+    other = ended(store, "b")
+    assert store.raw_kept(after(days=1)) == other
+    assert store.raw_kept(after(days=1), other) is None
+
+
+def test_a_batch_whose_results_are_being_made_anew_keeps_its_raw_lines(store: SqlStore) -> None:
+    held = hold_batch(store, ended(store, "a"))
+    store.begin_reparse(held)
+    store.release(held)
+    assert store.raw_kept(after(days=1)) is None
+
+
+def test_only_the_holder_of_a_batch_notes_that_its_raw_lines_are_gone(store: SqlStore) -> None:
+    batch_id = ended(store, "a")
+    old = hold_batch(store, batch_id, GONE)
+    hold_batch(store, batch_id)
+    with pytest.raises(LeaseLost):
+        store.raw_removed(old, NOW)
+    assert store.raw_kept(after(days=1)) == batch_id
+
+
+def test_what_is_done_once_a_day_is_due_once_a_day(store: SqlStore) -> None:
+    assert store.is_due("aging", DAY, NOW)
+    assert not store.is_due("aging", DAY, NOW)
+    assert not store.is_due("aging", DAY, after(hours=23))
+    assert store.is_due("other", DAY, NOW)
+    assert store.is_due("aging", DAY, after(hours=24))
+    assert not store.is_due("aging", DAY, after(hours=25))
