@@ -5,7 +5,7 @@ from collections.abc import Callable
 from consumers.core.faults import Fault, LeaseLost
 from consumers.core.rows import Held
 from consumers.core.world import Later, Outcome, World, done
-from schemas.facts import FindingMade
+from consumers.findings import find
 
 TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
@@ -41,5 +41,4 @@ def attempt(
 
 def leave(held: Held, kind: str, why: str, world: World) -> Outcome:
     """Leave a row that rests to the reconciler, with a finding that tells a person."""
-    world.store.find(f"{kind}_failing", held.id, why, world.now)
-    return done([FindingMade(f"{kind}_failing", held.id, why)])
+    return done([find(f"{kind}_failing", held.id, why, world)])

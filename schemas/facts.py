@@ -21,6 +21,23 @@ RECONCILE_ACTIONS = (
     "chunk_not_woken",
     "reparse_stalled",
 )
+FINDING_KINDS = (
+    "strange_lines",
+    "count_mismatch",
+    "token_mismatch",
+    "job_unknown",
+    "job_not_stopped",
+    "jobs_not_listed",
+    "model_unknown",
+    "plan_failed",
+    "plan_failing",
+    "throttled_failing",
+    "create_failing",
+    "store_failing",
+    "settle_failing",
+    "cleanup_failing",
+    "reparse_failing",
+)
 
 
 @dataclass(frozen=True, slots=True)

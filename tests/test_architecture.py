@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from consumers.core.world import World
+from schemas.facts import FINDING_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 EFFECTS = {
@@ -132,6 +133,32 @@ def test_only_the_worker_and_the_loader_of_files_catch_everything() -> None:
         and (node.type is None or {"Exception", "BaseException"} & names(node.type))
     }
     assert catchers == {"daemon/loop/attempt.py", "daemon/analysis_files.py"}
+
+
+def test_findings_are_stored_and_told_in_one_place_and_their_kinds_are_known() -> None:
+    callers, kinds = set(), set()
+    for path in modules("consumers"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "find" and _on_store(node):
+                callers.add(path.name)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"find", "attempt"}:
+                kinds |= set(_kinds(node))
+    assert callers == {"findings.py"}
+    assert {"plan_failed", "store_failing"} <= kinds
+    assert kinds <= set(FINDING_KINDS)
+
+
+def _on_store(call: ast.Call) -> bool:
+    on = getattr(call.func, "value", None)
+    return isinstance(on, ast.Attribute) and on.attr == "store"
+
+
+def _kinds(call: ast.Call) -> Iterator[str]:
+    """Return the kinds that are written out: of a finding, and of an attempt that nobody gives up."""
+    if getattr(call.func, "id", "") == "find":
+        yield from (str(each.value) for each in call.args[:1] if isinstance(each, ast.Constant))
+    elif len(call.args) == 4:
+        yield from (f"{each.value!s}_failing" for each in call.args[1:2] if isinstance(each, ast.Constant))
 
 
 def names(node: ast.AST) -> set[str]:

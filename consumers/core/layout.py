@@ -17,6 +17,7 @@ OWN_ROOTS = (INPUT_ROOT, "nova/batch/", RESULTS_ROOT)
 MANIFEST_NAME = "manifest.jsonl"
 FILES_FOLDER = "files/"
 OUTPUT_SUFFIX = ".jsonl.out"
+SUMMARY_SUFFIX = ".json.out"
 MAX_JOB_NAME = 63
 MAX_JOB_PREFIX = 40
 MAX_INDEX = 99_999_999
@@ -165,6 +166,11 @@ def output_uri(bucket: str, folder: str) -> str:
 def is_output_records(key: str) -> bool:
     """Tell whether an output object holds records: `.jsonl.out`, not the summary's `.json.out`."""
     return key.endswith(OUTPUT_SUFFIX)
+
+
+def is_output_summary(key: str) -> bool:
+    """Tell whether an output object is the summary of a job: `.json.out`, not the records' `.jsonl.out`."""
+    return key.endswith(SUMMARY_SUFFIX)
 
 
 def results_prefix(batch_id: str) -> str:

@@ -35,24 +35,18 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """A readable line: either `text` (perhaps empty) or `error`; tokens None where Bedrock gave none."""
+    """A readable line: either `text` (perhaps empty) or `error`; tokens None where Bedrock gave none.
+
+    `name` is the record it is about; None where the record was only there to fill the job up.
+    """
 
     record_id: str
+    name: layout.RecordName | None
     text: str
     stop_reason: str | None
     input_tokens: int | None
     output_tokens: int | None
     error: LineError | None
-
-    @property
-    def padding(self) -> bool:
-        """Say whether the record was only there to fill the job up."""
-        return layout.is_padding(self.record_id)
-
-    @property
-    def name(self) -> layout.RecordName:
-        """Return file id and analysis type; ValueError for padding."""
-        return layout.parse_record_id(self.record_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +84,31 @@ def read_line(line: bytes) -> OutputLine | BrokenLine:
         return BrokenLine("The line is no JSON object.", line)
     if not told.record_id:
         return BrokenLine("The line has no recordId.", line)
-    if not (layout.is_padding(told.record_id) or _is_ours(told.record_id)):
+    if layout.is_padding(told.record_id):
+        return _output_line(told, told.record_id, None)
+    name = _name_of(told.record_id)
+    if name is None:
         return BrokenLine(f"The recordId {storable(told.record_id)[:200]!r} is none of ours.", line)
-    return _output_line(told)
+    return _output_line(told, told.record_id, name)
 
 
 def raw_without_echo(line: bytes) -> bytes:
-    """Return the line without the echoed `modelInput`; a broken line as it is."""
+    """Return the line without the echoed `modelInput`; one that is no JSON object as it is."""
     try:
         fields = _FIELDS.decode(line)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return line
+        return _without_echo_loosely(line)
     fields.pop("modelInput", None)
     return msgspec.json.encode(fields)
+
+
+def _without_echo_loosely(line: bytes) -> bytes:
+    """Drop the echo from a line that is JSON only by the loose reading, which still can read the rest."""
+    fields = _loose_object(line)
+    if fields is None or "modelInput" not in fields:
+        return line
+    del fields["modelInput"]
+    return json.dumps(fields).encode()
 
 
 def judge(line: OutputLine, analysis: Analysis) -> Judged:
@@ -232,29 +238,32 @@ def _strictly(line: bytes) -> _Line | None:
 
 def _loosely(line: bytes) -> _Line | None:
     """Read a line whose fields are of other types than AWS documents, or whose text is not sound UTF-8."""
+    value = _loose_object(line)
+    return None if value is None else msgspec.convert(_READER.mend(value, "", Notes()), _Line)
+
+
+def _loose_object(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
-    return msgspec.convert(_READER.mend(value, "", Notes()), _Line)
+    return value if isinstance(value, dict) else None
 
 
-def _is_ours(record_id: str) -> bool:
+def _name_of(record_id: str) -> layout.RecordName | None:
     try:
-        layout.parse_record_id(record_id)
+        return layout.parse_record_id(record_id)
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def _output_line(told: _Line) -> OutputLine:
+def _output_line(told: _Line, record_id: str, name: layout.RecordName | None) -> OutputLine:
     output = told.model_output or _ModelOutput()
     usage = output.usage or _Usage()
     message = (output.output and output.output.message) or _Message()
     return OutputLine(
-        told.record_id or "",
+        record_id,
+        name,
         "".join(part.text for part in message.content or () if part.text),
         output.stop_reason,
         _count(usage.input_tokens),

@@ -163,6 +163,16 @@ class NewChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class JobCounts:
+    """What Bedrock counted, where it did (Get and the summary file; new in 2026, may be absent)."""
+
+    total: int | None = None
+    processed: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The chunk's Bedrock job. Without ``arn`` it is an intent: a slot claimed, the create not confirmed."""
 
@@ -175,6 +185,7 @@ class Job:
     claimed_at: datetime
     submitted_at: datetime | None
     ended_at: datetime | None
+    counts: JobCounts = field(default_factory=JobCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,16 +283,6 @@ class Gate(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
-class JobCounts:
-    """What Bedrock counted, where it did (Get and the summary file; new in 2026, may be absent)."""
-
-    total: int | None = None
-    processed: int | None = None
-    succeeded: int | None = None
-    failed: int | None = None
-
-
 # ── results ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -328,10 +329,14 @@ class Rejudged:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRecord:
-    """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text."""
+    """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text.
 
-    file_id: str
+    ``missing`` counts the parts of the answer that were left empty; None where there is no answer.
+    """
+
+    position: int
     analysis_type: str
+    attempt: int
     outcome: Outcome
     result: str | None = None
     raw_text: str | None = None
@@ -340,10 +345,20 @@ class JudgedRecord:
     retryable: bool = False
     repaired: bool = False
     stop_reason: str | None = None
+    missing: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: Decimal | None = None
     prompt_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a chunk's records got: ``sent`` stood in the manifest, ``answers`` and ``errors`` have a line."""
+
+    sent: int
+    answers: int
+    errors: int
 
 
 @dataclass(frozen=True, slots=True)

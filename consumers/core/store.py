@@ -267,17 +267,26 @@ class Chunks(Protocol):
 class Records(Protocol):
     """The outcomes of records."""
 
+    def sent_as(self, chunk_id: str, names: Sequence[RecordName]) -> Mapping[RecordName, rows.SentAs]:
+        """Look up a page of records by their names; those that the chunk did not send are left out."""
+
     def save(self, held: rows.Held, records: Sequence[rows.JudgedRecord], now: datetime) -> None:
         """Store outcomes of a chunk's records in one transaction; the same again changes nothing."""
 
     def close_records(self, held: rows.Held, outcome: str, code: str, message: str, now: datetime) -> int:
-        """Give every record of the chunk that has no outcome this one; returns how many there were."""
+        """Give every record of the chunk that has no outcome this one; returns how many there were.
+
+        A page of files a transaction: cut short and done again it comes to the same.
+        """
 
     def save_padding(self, held: rows.Held, spent: rows.Spent) -> None:
         """Store what the chunk's padding cost."""
 
     def outcomes(self, chunk_id: str) -> Mapping[tuple[str, str], int]:
         """Count a chunk's records by (analysis_type, outcome)."""
+
+    def answered(self, chunk_id: str) -> rows.Answered:
+        """Count a chunk's records by whether the output has a line for them."""
 
     def spent(self, chunk_id: str) -> rows.Spent:
         """Sum what a chunk came to: its records and its padding."""
@@ -297,9 +306,6 @@ class Records(Protocol):
 
 class Reparsing(Protocol):
     """Results made anew from raw lines, under the lease of an ended batch: nobody else writes its records."""
-
-    def sent_as(self, chunk_id: str, names: Sequence[RecordName]) -> Mapping[RecordName, rows.SentAs]:
-        """Look up a page of records by their names; those that the chunk did not send are left out."""
 
     def begin_reparse(self, held: rows.Held) -> None:
         """Begin a reparse, unless one is under way."""
@@ -350,6 +356,9 @@ class Watch(Protocol):
 
     def find(self, kind: str, subject: str, detail: str, now: datetime) -> None:
         """Store a finding; the same kind and subject again only refreshes it."""
+
+    def settled(self, kind: str, subject: str) -> None:
+        """Forget a finding, if there is one: what was found is so no more."""
 
 
 class Aging(Protocol):

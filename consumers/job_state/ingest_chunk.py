@@ -7,6 +7,7 @@ from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
 from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import after_end, end_chunk, fail_chunk
+from consumers.job_state.audit import audit
 from consumers.job_state.news import Told
 from consumers.job_state.output import read_output
 from consumers.parts import write_part
@@ -55,19 +56,21 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
     """Read the output and give every record its outcome; raises Missing where it should be and is not."""
     status = chunk.job.status if chunk.job else None
     message = chunk.job.message if chunk.job else ""
-    if not read_output(chunk, held, world):
+    output = read_output(chunk, held, world)
+    if output is None:
         if status is JobStatus.COMPLETED:
             raise Missing(f"the job Completed, but {layout.output_prefix(chunk.folder)} is empty")
         reason = message or f"the job ended {status} without output"
         return _ended(fail_chunk(chunk, held, _missing_code(status), reason, world), told)
     why = message if status is JobStatus.FAILED and message else NO_LINE
     world.store.close_records(held, RecordOutcome.MISSING, _missing_code(status), why, world.now)
-    return attempt(held, "store", world, lambda: _store(chunk, held, told, world))
+    findings = audit(chunk, output, world)
+    return attempt(held, "store", world, lambda: _store(chunk, held, findings, told, world))
 
 
-def _store(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
+def _store(chunk: Chunk, held: Held, findings: tuple[Fact, ...], told: Told, world: World) -> Outcome:
     write_part(chunk, held, world)
-    return _ended(end_chunk(chunk, held, ChunkState.COMPLETED, "", world), told)
+    return _ended((*findings, *end_chunk(chunk, held, ChunkState.COMPLETED, "", world)), told)
 
 
 def _not_read(chunk: Chunk, held: Held, count: int, fault: Fault, told: Told) -> Outcome:

@@ -1,5 +1,6 @@
 """reconcile: compare the store with Bedrock's own list and send the messages that are missing."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -11,9 +12,10 @@ from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import Leased, OpenJob
 from consumers.core.world import Done, Outcome, World, done
+from consumers.findings import find
 from consumers.job_state.aging import aged
 from consumers.wake import next_chunks
-from schemas.facts import Reconciled, ReconcilerRan
+from schemas.facts import FindingMade, Reconciled, ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import (
     CancelBatch,
@@ -28,6 +30,7 @@ from schemas.messages import (
 
 LOOK_BACK = timedelta(hours=1)
 ROWS = 1000
+NOT_LISTED = "jobs_not_listed"
 
 _STOPPED = JOB_ENDS | {JobStatus.STOPPING}
 
@@ -38,25 +41,26 @@ def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
     """Make one pass, if nobody else is making one; it moves no row: it sends messages, and finds."""
     if world.hold(Leased.RECONCILER, "reconcile") is None:
         return Done()
-    found = [*_rows(world), *_chunks(world), *_asked(world), *aged(world)]
-    unique = {body.model_dump_json(): (action, body) for action, body in found}
-    counts: dict[str, int] = {}
-    for action, _ in unique.values():
-        counts[action] = counts.get(action, 0) + 1
+    told = [*_rows(world), *_chunks(world), *_asked(world), *aged(world)]
+    found = [each for each in told if isinstance(each, FindingMade)]
+    sent = [each for each in told if not isinstance(each, FindingMade)]
+    unique = {body.model_dump_json(): (action, body) for action, body in sent}
+    counts = Counter(action for action, _ in unique.values())
     facts = [Reconciled(action, count) for action, count in counts.items()]
-    return done([ReconcilerRan(len(unique)), *facts], [body for _, body in unique.values()])
+    return done([ReconcilerRan(len(unique)), *facts, *found], [body for _, body in unique.values()])
 
 
-def _asked(world: World) -> list[Finding]:
+def _asked(world: World) -> list[Finding | FindingMade]:
     """Compare with Bedrock's list; without an answer the rows are looked after all the same."""
     try:
-        return list(_jobs(world.store.open_jobs(), world))
+        told = list(_jobs(world.store.open_jobs(), world))
     except Fault as fault:
-        world.store.find("jobs_not_listed", "reconcile", fault.message, world.now)
-        return []
+        return [find(NOT_LISTED, "reconcile", fault.message, world)]
+    world.store.settled(NOT_LISTED, "reconcile")
+    return told
 
 
-def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:
+def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding | FindingMade]:
     """Name the jobs whose status the store does not know, and the claims that never became a job."""
     if not open_jobs:
         return
@@ -72,7 +76,7 @@ def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding]:
         if job.chunk_id in seen:
             continue
         if job.arn is not None:
-            world.store.find("job_unknown", job.arn, "ListModelInvocationJobs does not name it", world.now)
+            yield find("job_unknown", job.arn, "ListModelInvocationJobs does not name it", world)
         elif not job.leased:
             yield "claim_without_job", SubmitChunk(chunk_id=job.chunk_id)
 

@@ -14,10 +14,12 @@ from consumers.core.planned import planned_analysis
 from consumers.core.results import BrokenLine, OutputLine, judge, read_line
 from consumers.core.rows import Chunk, Held, Link, Rejudged, SentAs
 from consumers.core.world import World
+from consumers.job_state.best import Best, Rank, rank_of
 from schemas.outcomes import Outcome
 
 LINES_AT_ONCE = 300
 
+Page = Sequence[tuple[RecordName, OutputLine]]
 Ask = Callable[[Sequence[RecordName]], Mapping[RecordName, SentAs]]
 Save = Callable[[Sequence[Rejudged]], object]
 
@@ -98,20 +100,32 @@ def _names(records: Sequence[Rejudged], wanted: Mapping[RecordName, SentAs]) -> 
 
 def _read(chunk: Chunk, ask: Ask, save: Save, world: World) -> None:
     """Judge a chunk's raw lines a page at a time; ``ask`` says which records they are."""
-    lines = _lines(_raw_key(chunk), world)
+    lines, best = _lines(_raw_key(chunk), world), Best()
     while page := list(islice(lines, LINES_AT_ONCE)):
         world.checkpoint()
         sent = ask([name for name, _ in page])
-        judged = {name: _judged(line, sent[name], world) for name, line in page if name in sent}
-        if judged:
+        if judged := dict(_judge(page, sent, best, world)):
             save(list(judged.values()))
+
+
+def _judge(
+    page: Page, sent: Mapping[RecordName, SentAs], best: Best, world: World
+) -> Iterator[tuple[RecordName, Rejudged]]:
+    """Judge the lines of a page, and give those that are their record's best so far."""
+    for name, line in page:
+        record = sent.get(name)
+        if record is None or (before := best.rank(record)) is Rank.WHOLE:
+            continue
+        judged = _judged(line, record, world)
+        if best.rise(record, before, rank_of(judged)):
+            yield name, judged
 
 
 def _lines(key: str, world: World) -> Iterator[tuple[RecordName, OutputLine]]:
     for _, line in world.objects.lines(key):
         told = read_line(line)
-        if not isinstance(told, BrokenLine) and not layout.is_padding(told.record_id):
-            yield layout.parse_record_id(told.record_id), told
+        if not isinstance(told, BrokenLine) and told.name is not None:
+            yield told.name, told
 
 
 def _judged(line: OutputLine, record: SentAs, world: World) -> Rejudged:

@@ -8,9 +8,10 @@ from consumers.core.faults import Denied, Missing, PassingFault, Rejected
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Batch
 from consumers.core.world import Outcome, Refuse, World, done
+from consumers.findings import find
 from consumers.naming import named_batch
 from consumers.wake import next_chunks
-from schemas.facts import Ignored
+from schemas.facts import FindingMade, Ignored
 from schemas.messages import CancelBatch, PlanBatch, SettleBatch
 
 
@@ -26,10 +27,12 @@ def cancel_batch(message: CancelBatch, world: World) -> Outcome:
     if batch.state in BATCH_ENDS:
         return done([Ignored("batch has ended", batch.batch_id)])
     running = world.store.cancel(batch.batch_id, "cancelled on request", world.now)
-    faults = list(_stop_all(running, world))
-    if faults:
-        raise faults[0]
-    return done(then=_following(batch, world))
+    troubles = list(_stop_all(running, world))
+    for trouble in troubles:
+        if isinstance(trouble, PassingFault):
+            raise trouble
+    told = [trouble for trouble in troubles if isinstance(trouble, FindingMade)]
+    return done(told, _following(batch, world))
 
 
 def _following(batch: Batch, world: World) -> Iterator[BaseModel]:
@@ -40,22 +43,25 @@ def _following(batch: Batch, world: World) -> Iterator[BaseModel]:
     yield SettleBatch(batch_id=batch.batch_id)
 
 
-def _stop_all(chunk_ids: Sequence[str], world: World) -> Iterator[PassingFault]:
-    """Stop the jobs that Bedrock knows of; one without an ARN is stopped by whoever creates or finds it."""
+def _stop_all(chunk_ids: Sequence[str], world: World) -> Iterator[PassingFault | FindingMade]:
+    """Stop the jobs that Bedrock knows of, and give what stood in the way.
+
+    One without an ARN is stopped by whoever creates or finds it.
+    """
     for chunk_id in chunk_ids:
         chunk = world.store.chunk(chunk_id)
         if chunk is None or chunk.job is None or chunk.job.arn is None:
             continue
         try:
-            _stop(chunk.job.arn, world)
+            yield from _stop(chunk.job.arn, world)
         except PassingFault as fault:
             yield fault
 
 
-def _stop(arn: str, world: World) -> None:
+def _stop(arn: str, world: World) -> Iterator[FindingMade]:
     try:
         world.jobs.stop(arn)
     except Missing as fault:
-        world.store.find("job_unknown", arn, fault.message, world.now)
+        yield find("job_unknown", arn, fault.message, world)
     except (Denied, Rejected) as fault:
-        world.store.find("job_not_stopped", arn, fault.message, world.now)
+        yield find("job_not_stopped", arn, fault.message, world)

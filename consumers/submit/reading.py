@@ -7,6 +7,7 @@ from typing import Any
 from consumers.core.faults import Archived, Changed, Missing, Rejected
 from consumers.core.rows import Batch, Held, NewFile
 from consumers.core.world import World
+from consumers.findings import find
 from consumers.submit.judging import judge_files
 from consumers.submit.reusing import reuse
 from consumers.submit.sources import Page, pages
@@ -54,5 +55,4 @@ def decided(batch: Batch, files: Sequence[NewFile]) -> Iterator[Fact]:
 def _give_up(batch: Batch, held: Held, why: str, world: World) -> list[Fact]:
     """End the plan without a chunk; the batch will say why."""
     world.store.plan_files(held, (), {"phase": "finish", "reason": why})
-    world.store.find("plan_failed", batch.batch_id, why, world.now)
-    return []
+    return [find("plan_failed", batch.batch_id, why, world)]

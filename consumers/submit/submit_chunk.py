@@ -10,6 +10,7 @@ from consumers.core.lifecycle import CHUNK_ENDS, ChunkState
 from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Later, Outcome, Refuse, World, done
 from consumers.endings import after_end, cancel_chunk, end_chunk, ended, fail_chunk, turned_away
+from consumers.findings import find
 from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
@@ -55,10 +56,8 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
         return away
     model = world.models.find(chunk.model)
     if model is None:
-        world.store.find(
-            "model_unknown", chunk.model, "it left the model table: add it to MODELS_FILE", world.now
-        )
-        return Done()
+        what_to_do = "it left the model table: add it to MODELS_FILE"
+        return done([find("model_unknown", chunk.model, what_to_do, world)])
     staged: list[Fact] = []
 
     def stage() -> Outcome:

@@ -11,6 +11,7 @@ from daemon.adapters.store import SqlStore
 from daemon.adapters.store.leases import is_held
 from daemon.adapters.tables import chunk_starts, chunks, findings, job_open, jobs, models
 from daemon.clock import Clock
+from schemas.facts import FINDING_KINDS
 from schemas.models import Model, ModelTable
 
 Values = dict[tuple[str, ...], float]
@@ -50,7 +51,7 @@ class StoreFigures:
             "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},
             "slot_idle_seconds_total": self._idle_seconds(),
             "paused": paused,
-            "findings": found,
+            "findings": {(kind,): 0.0 for kind in FINDING_KINDS} | found,
         }
 
     def _is_wanted(self, model: Model) -> bool:

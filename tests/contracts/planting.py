@@ -216,9 +216,7 @@ def report(chunk_id: str, status: JobStatus) -> JobReport:
 
 
 def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object) -> JudgedRecord:
-    plain = JudgedRecord(
-        str(1000 + position), "combined", outcome, result='{"summary":{}}', prompt_version="v1"
-    )
+    plain = JudgedRecord(position, "combined", 1, outcome, result='{"summary":{}}', prompt_version="v1")
     return replace(plain, **other)  # type: ignore[arg-type]
 
 

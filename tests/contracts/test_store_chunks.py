@@ -173,6 +173,14 @@ def test_failures_in_a_row_are_counted_and_a_success_sets_them_back(store: SqlSt
         assert streak(store) == failed
 
 
+def test_output_that_could_not_be_read_is_no_failure_of_the_model(store: SqlStore) -> None:
+    for chunk_id in plant(store, chunks=3):
+        held = hold_chunk(store, chunk_id)
+        store.close_records(held, Outcome.MISSING, "RESULT_FETCH_FAILED", "no bytes", NOW)
+        assert store.end_chunk(held, ChunkState.FAILED, "no bytes", NOW) is None
+    assert streak(store) == 0
+
+
 def test_results_that_come_late_open_an_ended_batch_with_a_new_revision(store: SqlStore) -> None:
     [chunk_id] = plant(store)
     batch_id = chunk_id.partition("-")[0]

@@ -28,8 +28,10 @@ from tests.contracts.planting import (
 CENTS = Decimal("0.000123456789")
 
 
-def bought(position: int, cost: Decimal | None = CENTS, outcome: Outcome = Outcome.SUCCEEDED) -> JudgedRecord:
-    return judged(position, outcome, input_tokens=100, output_tokens=10, cost_usd=cost)
+def bought(
+    position: int, cost: Decimal | None = CENTS, outcome: Outcome = Outcome.SUCCEEDED, attempt: int = 1
+) -> JudgedRecord:
+    return judged(position, outcome, input_tokens=100, output_tokens=10, cost_usd=cost, attempt=attempt)
 
 
 def planted(store: SqlStore, files: int = 2) -> tuple[str, Held]:
@@ -152,7 +154,7 @@ def test_a_batch_is_counted_by_its_current_records(store: SqlStore) -> None:
         chunks_through=0,
     )
     retried = again(store, batch_id, [2], 1, attempt=2)
-    store.save(retried, [bought(2)], NOW)
+    store.save(retried, [bought(2, attempt=2)], NOW)
     store.end_chunk(retried, ChunkState.FAILED, "", NOW)
     count = store.count(batch_id)
     assert (count.good, count.outcomes) == (3, {Outcome.SUCCEEDED: 2, Outcome.TRUNCATED: 1})
@@ -166,7 +168,7 @@ def test_failed_records_come_in_plan_order_with_their_past(store: SqlStore) -> N
     store.save(held, [judged(4, Outcome.UNPARSABLE), judged(2, Outcome.MODEL_ERROR, retryable=True)], NOW)
     assert [record.position for record in store.failed_records(batch_id)] == [2, 4]
     retried = again(store, batch_id, [2, 4], 1, attempt=2)
-    store.save(retried, [judged(2, Outcome.TRUNCATED), bought(4)], NOW)
+    store.save(retried, [judged(2, Outcome.TRUNCATED, attempt=2), bought(4, attempt=2)], NOW)
     [record] = store.failed_records(batch_id)
     assert (record.position, record.attempt, record.outcome) == (2, 2, Outcome.TRUNCATED)
     assert record.past == (Outcome.MODEL_ERROR,)
@@ -200,7 +202,7 @@ def test_the_rows_of_a_chunk_stay_when_they_are_superseded(store: SqlStore) -> N
     batch_id, held = planted(store)
     store.save(held, [bought(0), judged(1, Outcome.UNPARSABLE)], NOW)
     retried = again(store, batch_id, [1], 1, attempt=2)
-    store.save(retried, [bought(1)], NOW)
+    store.save(retried, [bought(1, attempt=2)], NOW)
     part = [(row.outcome, row.attempt) for row in store.result_rows(batch_id, held.id)]
     assert part == [("SUCCEEDED", 1), ("UNPARSABLE", 1)]
     assert [row.attempt for row in store.result_rows(batch_id)] == [1, 2]

@@ -123,7 +123,7 @@ def test_which_attempt_counts_is_chosen_again(store: SqlStore) -> None:
     again = new_chunk(new_batch(), 1, [0], round=1, attempt=2)
     assert add_round(store, held, 1, [again])
     second = hold_chunk(store, again.chunk_id)
-    store.save(second, [judged(0, Outcome.UNPARSABLE)], NOW)
+    store.save(second, [judged(0, Outcome.UNPARSABLE, attempt=2)], NOW)
     store.end_chunk(second, ChunkState.FAILED, "", NOW)
     assert [row.attempt for row in store.result_rows(BATCH)] == [2, 1]
     store.rejudge(held, [anew(0)], chunk_id)

@@ -36,13 +36,19 @@ def batch_of(store: SqlStore, batch_id: str = BATCH.batch_id) -> Batch:
 
 
 def run(
-    store: SqlStore, chunk_id: str, outcome: Outcome, code: str = "", positions: Sequence[int] = (0,)
+    store: SqlStore,
+    chunk_id: str,
+    outcome: Outcome,
+    code: str = "",
+    positions: Sequence[int] = (0,),
+    attempt: int = 1,
 ) -> None:
     """Bring a chunk from PLANNED to its end with the same outcome for all."""
     submit(store, chunk_id)
     end_job(store, chunk_id)
     held = hold_chunk(store, chunk_id)
-    store.save(held, [judged(n, outcome, error_code=code or None) for n in positions], NOW)
+    told = [judged(n, outcome, error_code=code or None, attempt=attempt) for n in positions]
+    store.save(held, told, NOW)
     store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
     store.release(held)
 
@@ -186,7 +192,7 @@ def test_a_failed_record_tells_all_its_attempts_and_the_outcomes_since_the_batch
     for n, outcome in ((1, Outcome.MODEL_ERROR), (2, Outcome.FILTERED)):
         chunk = new_chunk(BATCH, n, [0], round=n, attempt=n + 1)
         assert add_round(store, held, n, [chunk])
-        run(store, chunk.chunk_id, outcome)
+        run(store, chunk.chunk_id, outcome, attempt=n + 1)
     (record,) = store.failed_records(held.id)
     assert (record.attempts, record.past) == (3, (Outcome.UNPARSABLE, Outcome.MODEL_ERROR))
     store.release(held)
@@ -194,7 +200,7 @@ def test_a_failed_record_tells_all_its_attempts_and_the_outcomes_since_the_batch
     for n in (3, 4):
         chunk = new_chunk(BATCH, n, [0], round=n, attempt=n + 1)
         assert add_round(store, held, n, [chunk])
-        run(store, chunk.chunk_id, Outcome.MODEL_ERROR)
+        run(store, chunk.chunk_id, Outcome.MODEL_ERROR, attempt=n + 1)
     (record,) = store.failed_records(held.id)
     assert (record.attempts, record.past) == (5, (Outcome.MODEL_ERROR,))
 

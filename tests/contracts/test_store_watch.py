@@ -225,3 +225,13 @@ def test_the_same_finding_again_only_refreshes_it(store: SqlStore) -> None:
         ("b1-000", "1 object stayed", NOW, after(hours=1)),
         ("b2-000", "1 object stayed", NOW, NOW),
     ]
+
+
+def test_a_finding_that_is_settled_is_gone_and_no_other(store: SqlStore) -> None:
+    for kind, subject in (("a", "b1-000"), ("a", "b2-000"), ("b", "b1-000")):
+        store.find(kind, subject, "so it is", NOW)
+    store.settled("a", "b1-000")
+    store.settled("a", "b1-000")
+    with store.database.read() as connection:
+        found = connection.execute(findings.select()).all()
+    assert {(row.kind, row.subject) for row in found} == {("a", "b2-000"), ("b", "b1-000")}

@@ -72,6 +72,7 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     gauges.gauges.refresh()
     assert gauges.value("paused", model=NOVA, reason="paused") == 1
     assert gauges.value("findings", kind="overdue") == 1
+    assert gauges.value("findings", kind="token_mismatch") == 0
 
 
 def test_a_slot_whose_event_got_lost_was_empty_until_the_reconciler_looked(sim: Simulation) -> None:

@@ -1,13 +1,12 @@
 """Faults that do not pass: each is counted on its row, tells a person, and multiplies nothing."""
 
 import pytest
-from sqlalchemy import update
 
 from consumers.core import layout
 from consumers.core.faults import Denied, LeaseLost, Rejected
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Leased
-from daemon.adapters.tables import records
+from schemas.analyses import REGISTRY, Registry
 from schemas.facts import FindingMade
 from schemas.messages import RetryBatch, SubmitBatch
 from schemas.models import ModelTable
@@ -70,8 +69,7 @@ def test_output_that_s3_will_not_give_ends_its_records_and_not_the_money(
 
 def test_an_analysis_type_that_left_the_registry_buys_nothing_again(sim: Simulation) -> None:
     batch_id = sim.submit(sim.media(2))
-    with sim.store.database.write() as connection:
-        connection.execute(update(records).values(analysis_type="poetry"))
+    sim.analyses = Registry(each for each in REGISTRY if each.name != "combined")
     sim.finish_jobs()
     wait_an_hour(sim)
     assert codes(sim, batch_id) == {"RESULT_FETCH_FAILED"}

@@ -109,23 +109,23 @@ def test_money_is_told_once_although_the_part_is_written_late(sim: Simulation) -
 
 def test_money_is_told_once_where_half_of_the_output_comes_late(sim: Simulation) -> None:
     sim.policy = replace(sim.policy, max_attempts=1)
-    batch_id = sim.submit(sim.media(41), analysis_types=FIVE_TYPES)
+    batch_id = sim.submit(sim.media(81), analysis_types=FIVE_TYPES)
     (arn,) = sim.jobs.reports
     sim.answers.write_output(sim.objects, sim.jobs.requests[arn], arn)
     (key,) = [key for key in sim.objects.keys(layout.OUTPUT_ROOT) if key.endswith(".jsonl.out")]
     lines = sim.objects.text(key).splitlines(keepends=True)
-    sim.objects.put(key, "".join(lines[:200]))
-    sim.objects.put(key.replace("manifest.jsonl", "manifest2.jsonl"), "".join(lines[200:]))
+    sim.objects.put(key, "".join(lines[:350]))
+    sim.objects.put(key.replace("manifest.jsonl", "manifest2.jsonl"), "".join(lines[350:]))
     sim.objects.fail_next("lines", PassingFault("broken pipe"), subject="manifest2", times=4)
     report = sim.jobs.finish(arn)
     sim.post(JobStateChange.hint(arn, report.name, "Completed"))
     sim.run()
     for _ in range(6):
         sim.pass_time(200)
-    assert 0 < tokens_told(sim)[0] < 205_000
+    assert 0 < tokens_told(sim)[0] < 405_000
     sim.pass_time(3600)
     sim.reconcile()
-    assert tokens_told(sim) == tokens_billed(sim, batch_id) == (205_000, 20_500)
+    assert tokens_told(sim) == tokens_billed(sim, batch_id) == (405_000, 40_500)
 
 
 def test_a_job_that_failed_for_good_keeps_its_reason_although_it_left_output(sim: Simulation) -> None:

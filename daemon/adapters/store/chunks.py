@@ -1,14 +1,18 @@
 """Chunks: reading them with their files, and their way to an end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, select, update
 
+from consumers.core.layout import parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
-from consumers.core.rows import Chunk, ChunkFile, Held, Job, SentRecord
-from daemon.adapters.store.current import choose_current
+from consumers.core.rows import Chunk, ChunkFile, Held, Job, JobCounts, SentRecord
+from daemon.adapters.store.attempts import file_pages
+from daemon.adapters.store.current import choose_page
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.model_rows import count_failure, count_success, lock_model, model_of
@@ -39,6 +43,10 @@ _JOB = (
     jobs.c.claimed_at,
     jobs.c.submitted_at,
     jobs.c.ended_at,
+    jobs.c.total,
+    jobs.c.processed,
+    jobs.c.succeeded,
+    jobs.c.failed,
 )
 _unread = exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
 _CHUNK = (
@@ -84,24 +92,39 @@ class Chunks:
             move_chunk(connection, which, ChunkState.READY, **values, **WORKED)
 
     def end_chunk(self, held: Held, state: ChunkState, reason: str, now: datetime) -> str | None:
-        """Move a chunk to an end, with its true cost; returns why its model pauses itself, if it does."""
+        """Move a chunk to an end, with its true cost; returns why its model pauses itself, if it does.
+
+        Which attempt of each record counts is chosen before that, in short transactions.
+        """
+        self._choose(held)
+        with self.database.read() as connection:
+            brought = _brought(connection, held.id)
         with self.database.write() as connection:
-            cost = spent_on(connection, held.id).cost_usd
             model = lock_model(connection, model_of(connection, held.id)).model
             guard(connection, held)
             which = chunks.c.chunk_id == held.id
-            asked = select(chunks.c.state, chunks.c.batch_id, chunks.c.round).where(which)
-            before = connection.execute(asked).one()
+            before = connection.execute(select(chunks.c.state, chunks.c.batch_id).where(which)).one()
             if not move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
                 return None
             if free_claim(connection, held.id):
-                commit_cost(connection, held.id, cost, now)
+                commit_cost(connection, held.id, brought.cost, now)
             _count_change(connection, before.batch_id)
-            if before.round or before.state == ChunkState.FAILED:
-                choose_current(connection, held.id)
             if before.state == ChunkState.FAILED:
                 _reopen(connection, before.batch_id)
-            return _count_streak(connection, model, held.id, state, reason, now)
+            return _count_streak(connection, model, held.id, state, brought, reason, now)
+
+    def _choose(self, held: Held) -> None:
+        """Choose the current attempts of a chunk that may have brought another than the first."""
+        batch_id = parse_chunk_id(held.id).batch_id
+        with self.database.read() as connection:
+            asked = select(chunks.c.round, chunks.c.state).where(chunks.c.chunk_id == held.id)
+            chunk = connection.execute(asked).one()
+        if chunk.round == 0 and chunk.state != ChunkState.FAILED:
+            return
+        for page in file_pages(self.database, held.id):
+            with self.database.write() as connection:
+                guard(connection, held)
+                choose_page(connection, batch_id, page)
 
     def output_came_late(self, held: Held, kind: str, why: str, now: datetime) -> None:
         """Make a chunk's MISSING records unread again, and the chunk FAILED until they are read."""
@@ -172,6 +195,7 @@ def _job(row: Row[Any]) -> Job:
         row.claimed_at,
         row.submitted_at,
         row.ended_at,
+        JobCounts(row.total, row.processed, row.succeeded, row.failed),
     )
 
 
@@ -213,17 +237,41 @@ def _end(state: ChunkState, before: ChunkState, reason: str, now: datetime) -> d
     return {**values, "wake_after": None}
 
 
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """What a chunk brought: its cost, whether a record of it is good, whether its output waits to be read."""
+
+    cost: Decimal | None
+    good: bool
+    unread: bool
+
+
+def _brought(connection: Connection, chunk_id: str) -> _Brought:
+    """Sum a chunk up; only its holder writes its records, so nothing is locked for that."""
+    good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
+    unread = exists().where(records.c.chunk_id == chunk_id, record_unread)
+    found = connection.execute(select(good.label("good"), unread.label("unread"))).one()
+    return _Brought(spent_on(connection, chunk_id).cost_usd, found.good, found.unread)
+
+
 def _count_streak(
-    connection: Connection, model: str, chunk_id: str, state: ChunkState, reason: str, now: datetime
+    connection: Connection,
+    model: str,
+    chunk_id: str,
+    state: ChunkState,
+    brought: _Brought,
+    reason: str,
+    now: datetime,
 ) -> str | None:
     """Count a failure as a whole; a success sets it back, a chunk without either changes nothing.
 
-    What a cancel stopped is no failure. Returns why the model pauses itself, if it does.
+    No failure of the model is what a cancel stopped, or output that is there and could not be read. Returns
+    why the model pauses itself, if it does.
     """
-    if state is ChunkState.FAILED and not _is_cancelled(connection, chunk_id):
+    failed = state is ChunkState.FAILED and not brought.unread
+    if failed and not _is_cancelled(connection, chunk_id):
         return count_failure(connection, model, reason, now)
-    good = exists().where(records.c.chunk_id == chunk_id, records.c.outcome.in_(_GOOD))
-    if state is ChunkState.COMPLETED and connection.execute(select(good)).scalar_one():
+    if state is ChunkState.COMPLETED and brought.good:
         count_success(connection, model)
     return None
 

@@ -3,34 +3,55 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter, itemgetter
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
-from consumers.core.rows import Held, JudgedRecord, Refusal, Spent
+from consumers.core.layout import RecordName, parse_chunk_id
+from consumers.core.rows import Answered, Held, JudgedRecord, Refusal, SentAs, Spent
 from daemon.adapters.columns import Time, Words
-from daemon.adapters.store.database import Database, pages
+from daemon.adapters.store.attempts import KEY, attempts, by_key, file_pages
+from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.many import ForMany
+from daemon.adapters.store.sent import SENT
 from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
-_JUDGED = [field.name for field in fields(JudgedRecord) if field.name not in {"file_id", "analysis_type"}]
+_JUDGED = [field.name for field in fields(JudgedRecord)]
+_row = attrgetter(*_JUDGED)
+_in_order = itemgetter(0, 1)
 _same = records.c.outcome == bindparam("outcome", type_=Words())
-_SAVE = (
+_SAVE = ForMany(
     update(records)
-    .where(
-        records.c.batch_id == bindparam("batch"),
-        records.c.position == bindparam("at"),
-        records.c.analysis_type == bindparam("type"),
-        records.c.attempt == bindparam("number"),
-    )
+    .where(*by_key, records.c.chunk_id == bindparam("chunk"))
     .values(
-        {name: bindparam(name) for name in _JUDGED}
+        {name: bindparam(name) for name in _JUDGED if name not in KEY}
         | {"created_at": case((_same, records.c.created_at), else_=bindparam("now", type_=Time()))}
-    )
+    ),
+    _JUDGED,
+    ("batch", "chunk", "now"),
+)
+_CLOSED = ("outcome", "error_code", "error_message", "retryable", "created_at")
+_CLOSE = ForMany(
+    update(records).where(*by_key).values({name: bindparam(name) for name in _CLOSED}),
+    KEY,
+    ("batch", *_CLOSED),
 )
 
+
+_ANSWERS = (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE, Outcome.FILTERED)
+_unanswered = or_(records.c.outcome.is_(None), record_unread)
 _here = and_(chunk_files.c.chunk_id == bindparam("chunk"), chunk_files.c.position == bindparam("at"))
 _mine = and_(
     records.c.batch_id == bindparam("batch"),
@@ -41,7 +62,7 @@ _planned = and_(files.c.batch_id == bindparam("batch"), files.c.position == bind
 _MARK = update(chunk_files).where(_here).values(refused=True)
 _DROP = records.delete().where(_mine)
 _REFUSE = update(files).where(_planned).values(code=bindparam("why"), reason=bindparam("words"))
-_CLOSE = (
+_UNPREPARED = (
     update(records)
     .where(_mine)
     .values(
@@ -60,29 +81,39 @@ class Records:
 
     database: Database
 
+    def sent_as(self, chunk_id: str, names: Sequence[RecordName]) -> Mapping[RecordName, SentAs]:
+        """Look up a page of records by their names; those that the chunk did not send are left out."""
+        asked = {"batch": parse_chunk_id(chunk_id).batch_id, "texts": [*{name.file_id for name in names}]}
+        with self.database.read() as connection:
+            return {
+                RecordName(row.file_id, row.analysis_type): SentAs(
+                    row.position, row.s3_key, row.analysis_type, row.attempt
+                )
+                for row in connection.execute(SENT[connection.dialect.name], asked)
+                if row.chunk_id == chunk_id
+            }
+
     def save(self, held: Held, records: Sequence[JudgedRecord], now: datetime) -> None:
         """Store outcomes of a chunk's records; a record keeps the time of its first such outcome."""
+        same = {"batch": parse_chunk_id(held.id).batch_id, "chunk": held.id, "now": now}
         with self.database.write() as connection:
             guard(connection, held)
-            batch = batch_of(connection, held.id)
-            keys = _keys(connection, batch, held.id, [record.file_id for record in records])
-            same = {"batch": batch, "now": now}
-            rows = [
-                {**same, **key, **_values(record)}
-                for record in records
-                if (key := keys.get((record.file_id, record.analysis_type))) is not None
-            ]
-            if rows:
-                connection.execute(_SAVE, rows)
+            _SAVE.execute(connection, sorted(map(_row, records), key=_in_order), same)
 
     def close_records(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give this outcome to every record of the chunk that has none, or one that only waits to be read."""
-        open_ = or_(records.c.outcome.is_(None), record_unread)
-        close = update(records).where(records.c.chunk_id == held.id, open_)
-        values = {"error_code": code, "error_message": message, "retryable": False, "created_at": now}
-        with self.database.write() as connection:
-            guard(connection, held)
-            return connection.execute(close.values(outcome=outcome, **values)).rowcount
+        batch_id = parse_chunk_id(held.id).batch_id
+        told = zip(_CLOSED, (outcome, code, message, False, now), strict=True)
+        same, closed = {"batch": batch_id, **dict(told)}, 0
+        for page in file_pages(self.database, held.id):
+            with self.database.read() as connection:
+                open_ = _open(connection, batch_id, held.id, page)
+            if open_:
+                with self.database.write() as connection:
+                    guard(connection, held)
+                    _CLOSE.execute(connection, open_, same)
+            closed += len(open_)
+        return closed
 
     def save_padding(self, held: Held, spent: Spent) -> None:
         """Store what the chunk's padding cost."""
@@ -116,7 +147,7 @@ class Records:
             ]
             again = [{**row, "words": f"{row['why']}: {row['words']}"} for row in rows if row["at"] in sent]
             never = [row for row in rows if row["at"] not in sent]
-            for statement, some in ((_MARK, rows), (_CLOSE, again), (_DROP, never), (_REFUSE, never)):
+            for statement, some in ((_MARK, rows), (_UNPREPARED, again), (_DROP, never), (_REFUSE, never)):
                 if some:
                     connection.execute(statement, some)
             count_again(connection, held.id)
@@ -129,6 +160,15 @@ class Records:
         )
         with self.database.read() as connection:
             return {(row[0], row[1]): row[2] for row in connection.execute(asked.group_by(*kind))}
+
+    def answered(self, chunk_id: str) -> Answered:
+        """Count a chunk's records by whether the output has a line for them."""
+        kept_back = func.count().filter(records.c.error_code == "CHUNK_NOT_PREPARED")
+        answers = func.count().filter(records.c.outcome.in_(_ANSWERS))
+        errors = func.count().filter(records.c.outcome == Outcome.MODEL_ERROR)
+        asked = select(func.count() - kept_back, answers, errors).where(records.c.chunk_id == chunk_id)
+        with self.database.read() as connection:
+            return Answered(*connection.execute(asked).one())
 
     def spent(self, chunk_id: str) -> Spent:
         """Sum what a chunk came to: its records and its padding."""
@@ -143,29 +183,15 @@ def batch_of(connection: Connection, chunk_id: str) -> str:
     )
 
 
-def _values(record: JudgedRecord) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in _JUDGED}
-
-
-def _keys(
-    connection: Connection, batch: str, chunk_id: str, file_ids: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Any]]:
-    """Read the keys of a chunk's records by file id and type: whole keys find each row by itself.
-
-    Which records are the chunk's is told here: asked by chunk, the database would walk through all of them.
-    """
-    keys: dict[tuple[str, str], dict[str, Any]] = {}
-    for page in pages(sorted(set(file_ids))):
-        named = select(files.c.position, files.c.file_id)
-        named = named.where(files.c.batch_id == batch, files.c.file_id.in_(page))
-        names = {row.position: row.file_id for row in connection.execute(named)}
-        kind = (records.c.position, records.c.analysis_type, records.c.attempt, records.c.chunk_id)
-        sent = select(*kind).where(records.c.batch_id == batch, records.c.position.in_(sorted(names)))
-        for row in connection.execute(sent):
-            if row.chunk_id == chunk_id:
-                key = {"at": row.position, "type": row.analysis_type, "number": row.attempt}
-                keys[names[row.position], row.analysis_type] = key
-    return keys
+def _open(
+    connection: Connection, batch_id: str, chunk_id: str, positions: Sequence[int]
+) -> list[tuple[int, str, int]]:
+    """Return the keys of the chunk's records that have no outcome, or one that only waits to be read."""
+    return [
+        (row.position, row.analysis_type, row.attempt)
+        for row in attempts(connection, batch_id, positions, _unanswered)
+        if row.chunk_id == chunk_id
+    ]
 
 
 def _sent_before(connection: Connection, batch: str, chunk_id: str) -> set[int]:

@@ -12,7 +12,7 @@ from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Held, Link, Rejudged, Reparse, SentAs
 from daemon.adapters.columns import Words
 from daemon.adapters.store.current import choose_current
-from daemon.adapters.store.database import Database, pages
+from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import revise_batch
 from daemon.adapters.store.reuse import Ref, ref_of
@@ -51,17 +51,6 @@ class Reparsing:
     """What a reparse writes, all of it under the lease of the batch."""
 
     database: Database
-
-    def sent_as(self, chunk_id: str, names: Sequence[RecordName]) -> Mapping[RecordName, SentAs]:
-        """Look up a page of records by their names; those that the chunk did not send are left out."""
-        batch_id, found = parse_chunk_id(chunk_id).batch_id, {}
-        with self.database.read() as connection:
-            for page in pages(sorted({name.file_id for name in names})):
-                for row in connection.execute(_sent(batch_id, page)):
-                    if row.chunk_id == chunk_id:
-                        sent = SentAs(row.position, row.s3_key, row.analysis_type, row.attempt)
-                        found[RecordName(row.file_id, row.analysis_type)] = sent
-        return found
 
     def begin_reparse(self, held: Held) -> None:
         """Begin a reparse, unless one is under way."""
@@ -187,13 +176,6 @@ def _differs(record: Rejudged, stored: Row[Any] | None) -> bool:
     )
     counted = stored.missing is not None and stored.missing != record.missing
     return counted or anew != tuple(stored[len(_KEY) + 1 :])
-
-
-def _sent(batch_id: str, file_ids: Sequence[str]) -> Any:
-    same = (records.c.batch_id == files.c.batch_id) & (records.c.position == files.c.position)
-    kind = (records.c.analysis_type, records.c.attempt, records.c.chunk_id)
-    asked = select(files.c.file_id, files.c.position, files.c.s3_key, *kind).join(records, same)
-    return asked.where(files.c.batch_id == batch_id, files.c.file_id.in_(file_ids))
 
 
 def _linked(batch_id: str, after: int) -> Any:

@@ -32,6 +32,7 @@ _COPIED = (
     "retryable",
     "repaired",
     "stop_reason",
+    "missing",
     "prompt_version",
     "created_at",
     "result",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, update
 
 from consumers.core.gate import rest_of
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
@@ -80,6 +80,12 @@ class Watch:
             connection.execute(
                 new.on_conflict_do_update(index_elements=keys, set_={"detail": detail, "last_seen": now})
             )
+
+    def settled(self, kind: str, subject: str) -> None:
+        """Forget a finding that is so no more."""
+        with self.database.once() as connection:
+            found = delete(findings).where(findings.c.kind == kind, findings.c.subject == subject)
+            connection.execute(found)
 
 
 def _ids(
