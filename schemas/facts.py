@@ -37,6 +37,7 @@ FINDING_KINDS = (
     "settle_failing",
     "cleanup_failing",
     "reparse_failing",
+    "raw_failing",
 )
 
 
