@@ -1,6 +1,6 @@
 """Work under a lease whose failures are counted on the row it holds, and what follows when they add up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from consumers.core.faults import Fault, LeaseLost
 from consumers.core.rows import Held
@@ -42,3 +42,9 @@ def attempt(
 def leave(held: Held, kind: str, why: str, world: World) -> Outcome:
     """Leave a row that rests to the reconciler, with a finding that tells a person."""
     return done([find(f"{kind}_failing", held.id, why, world)])
+
+
+def recover(held: Held, kind: str, failures: Mapping[str, int], world: World) -> None:
+    """Count failures from nought after work that was done at last, if there were any."""
+    if failures.get(kind):
+        world.store.recovered(held, kind)

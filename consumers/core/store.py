@@ -29,7 +29,7 @@ class Batches(Protocol):
     def plan_files(
         self, held: rows.Held, files: Sequence[rows.NewFile], cursor: Mapping[str, object]
     ) -> None:
-        """Add files to the plan and move its cursor, in one transaction."""
+        """Add files to the plan and move its cursor, in one transaction; former failures count no more."""
 
     def planned_ids(self, batch_id: str, file_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids that the plan holds already."""
@@ -344,6 +344,9 @@ class Watch(Protocol):
 
     def failed(self, held: rows.Held, kind: str, why: str, now: datetime) -> int:
         """Count a failure of the held row by kind and set ``wake_after`` (doubling, to 1 h)."""
+
+    def recovered(self, held: rows.Held, kind: str) -> None:
+        """Count the held row's failures of a kind from nought; the row rests no more."""
 
     def open_jobs(self) -> Sequence[rows.OpenJob]:
         """Return the job rows that have not ended."""

@@ -1,6 +1,6 @@
 """ingest_chunk: read the output of an ended job once, store every record's outcome, end the chunk."""
 
-from consumers.attempts import attempt
+from consumers.attempts import attempt, leave
 from consumers.core import layout
 from consumers.core.faults import Fault, Missing
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
@@ -74,11 +74,21 @@ def _store(chunk: Chunk, held: Held, findings: tuple[Fact, ...], told: Told, wor
 
 
 def _not_read(chunk: Chunk, held: Held, count: int, fault: Fault, told: Told) -> Outcome:
-    """After the allowed tries the records are MISSING, never bought again, and tried again hourly."""
+    """After the allowed tries the records are MISSING, never bought again, and tried again hourly.
+
+    What was read before, and only could not be stored as a part, is not given up.
+    """
     if chunk.state is ChunkState.FAILED:
         return Done()
+    if _is_read(chunk, told.world):
+        return leave(held, "fetch", fault.message, told.world)
     reason = f"the output could not be read {count} times, the last time: {fault.message}"
     return _ended(fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, told.world), told)
+
+
+def _is_read(chunk: Chunk, world: World) -> bool:
+    """Tell whether every record has its outcome already."""
+    return sum(world.store.outcomes(chunk.chunk_id).values()) >= chunk.records
 
 
 def _missing_code(status: JobStatus | None) -> str:

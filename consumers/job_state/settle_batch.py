@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from consumers.attempts import attempt
+from consumers.attempts import attempt, recover
 from consumers.core.cutting import Item
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Batch, Held, Leased
@@ -15,6 +15,8 @@ from consumers.resubmission import by_itself, gather, resubmit, resubmit_early
 from consumers.wake import next_chunk, next_chunks
 from schemas.facts import BatchEnded, CanaryReleased, Fact
 from schemas.messages import SettleBatch
+
+SETTLE = "settle"
 
 
 def settle_batch(message: SettleBatch, world: World) -> Outcome:
@@ -35,7 +37,7 @@ def settle_batch(message: SettleBatch, world: World) -> Outcome:
     if held is None:
         return Done()
     return attempt(
-        held, "settle", world, lambda: _settle(world.store.batch(message.batch_id) or batch, held, world)
+        held, SETTLE, world, lambda: _settle(world.store.batch(message.batch_id) or batch, held, world)
     )
 
 
@@ -59,11 +61,13 @@ def _settle(batch: Batch, held: Held, world: World) -> Outcome:
     if batch.state not in BATCH_ENDS and not _is_through(batch, world):
         facts = _go_on(batch, held, world)
     if batch.state in BATCH_ENDS or not _is_through(batch, world):
+        recover(held, SETTLE, batch.failures, world)
         again = (
             () if world.store.leave_batch(held, batch.changes) else (SettleBatch(batch_id=batch.batch_id),)
         )
         return done(facts, (*next_chunks(batch.model, world), *again))
     ended = _resubmit_or_end(world.store.batch(batch.batch_id) or batch, held, world)
+    recover(held, SETTLE, batch.failures, world)
     return done((*facts, *ended.facts), ended.then)
 
 

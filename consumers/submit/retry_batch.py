@@ -8,7 +8,7 @@ from itertools import islice
 
 from pydantic import BaseModel
 
-from consumers.attempts import attempt
+from consumers.attempts import attempt, recover
 from consumers.core.cutting import Item
 from consumers.core.faults import Fault
 from consumers.core.lifecycle import BATCH_ENDS
@@ -25,6 +25,7 @@ from consumers.wake import next_chunks
 from schemas.facts import Fact, Ignored
 from schemas.messages import IngestChunk, RetryBatch, SettleBatch
 
+RETRY = "retry"
 HELD = 15.0  # seconds; nobody else would carry out a person's wish
 PAGE = 1000
 FINE_NOW = "it could not be analysed before and can be now: retry the batch to send it"
@@ -47,10 +48,11 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
         return Later(HELD, f"batch {batch.batch_id} is being worked on")
 
     def give_up(_: int, fault: Fault) -> Refuse:
+        world.store.recovered(held, RETRY)
         why = f"batch {batch.batch_id} could not be retried: {fault.message}. Mend that and retry it again."
         return Refuse("retry_failed", why)
 
-    return attempt(held, "retry", world, lambda: _retry(message, batch.batch_id, held, world), give_up)
+    return attempt(held, RETRY, world, lambda: _retry(message, batch.batch_id, held, world), give_up)
 
 
 def _answered(message: RetryBatch, batch: Batch, world: World) -> Outcome | None:
@@ -75,6 +77,7 @@ def _retry(message: RetryBatch, batch_id: str, held: Held, world: World) -> Outc
     looked = _look_again(batch, held, world)
     batch = stored_batch(batch_id, world)
     if not _is_due(batch, world):
+        recover(held, RETRY, batch.failures, world)
         return _nothing(batch, world)
     added = resubmit(batch, held, partial(_items, batch, world), world)
     if added is None:

@@ -1,7 +1,10 @@
 """What the reconciler asks: rows that should move and that nobody moves."""
 
+from collections.abc import Callable
+
 import pytest
 
+from consumers.core.faults import LeaseLost
 from consumers.core.gate import Room
 from consumers.core.lifecycle import JOB_ENDS, BatchState, ChunkState, JobStatus
 from consumers.core.retention import may_clean
@@ -128,6 +131,40 @@ def test_a_chunk_tells_until_when_it_rests(store: SqlStore) -> None:
     chunk = store.chunk(chunk_id)
     assert chunk is not None
     assert chunk.wake_after == after(seconds=30)
+
+
+def test_failures_of_one_kind_are_forgotten_and_others_are_not(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    batch_id = chunk_id.partition("-")[0]
+    held = hold_batch(store, batch_id)
+    for kind in ("settle", "other", "settle"):
+        store.failed(held, kind, "no answer", NOW)
+    store.recovered(held, "settle")
+    store.recovered(held, "never")
+    batch = store.batch(batch_id)
+    assert batch is not None
+    assert batch.failures == {"other": 1}
+    assert store.failed(held, "settle", "no answer", NOW) == 1
+    store.release(held)
+    with pytest.raises(LeaseLost):
+        store.recovered(held, "settle")
+
+
+def test_a_plan_that_goes_on_counts_from_nought(store: SqlStore) -> None:
+    batch = new_batch()
+    store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    steps: list[Callable[[], None]] = [
+        lambda: store.plan_files(held, [new_file(0)], {"phase": "cut"}),
+        lambda: store.plan_chunks(held, [new_chunk(batch, 0, [0])], {"phase": "finish"}),
+        lambda: store.finish_plan(held, NOW),
+    ]
+    for step in steps:
+        assert store.failed(held, "plan", "throttled", NOW) == 1
+        step()
+    found = store.batch(batch.batch_id)
+    assert found is not None
+    assert found.failures == {}
 
 
 def test_a_batch_rests_too(store: SqlStore) -> None:

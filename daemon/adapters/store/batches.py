@@ -10,7 +10,7 @@ from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Batch, Held, NewBatch
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard
-from daemon.adapters.store.moves import move_batch
+from daemon.adapters.store.moves import WORKED, move_batch
 from daemon.adapters.store.reparsing import read_reparse
 from daemon.adapters.store.reuse import options_of
 from daemon.adapters.store.stopping import CANCELLED, end_idle
@@ -71,9 +71,8 @@ class Batches:
         """PLANNING → PLANNED; what was cancelled meanwhile is cancelled with its chunks."""
         with self.database.write() as connection:
             guard(connection, held)
-            move_batch(
-                connection, batches.c.batch_id == held.id, BatchState.PLANNED, wake_after=None, canary=canary
-            )
+            which = batches.c.batch_id == held.id
+            move_batch(connection, which, BatchState.PLANNED, canary=canary, **WORKED)
             asked = select(batches.c.cancelled).where(batches.c.batch_id == held.id)
             cancelled = connection.execute(asked).scalar_one()
         if cancelled:

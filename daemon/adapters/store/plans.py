@@ -20,6 +20,7 @@ from consumers.core.rows import Held, NewChunk, NewFile, NewRecord
 from daemon.adapters.store.adding import add_chunks
 from daemon.adapters.store.database import TEXTS, Database, insert_new
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.moves import WORKED
 from daemon.adapters.store.reuse import add_links, links, source
 from daemon.adapters.tables import batches, chunk_files, chunks, files, records
 
@@ -96,7 +97,7 @@ _UNCUT: list[Any] = [
 def _move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object]) -> None:
     guard(connection, held)
     row = update(batches).where(batches.c.batch_id == held.id, batches.c.state == BatchState.PLANNING)
-    connection.execute(row.values(cursor=dict(cursor), wake_after=None))
+    connection.execute(row.values(cursor=dict(cursor), **WORKED))
 
 
 def file_row(batch_id: str, file: NewFile) -> dict[str, Any]:

@@ -52,6 +52,16 @@ class Watch:
             connection.execute(update(table).where(key == held.id).values(values))
             return times
 
+    def recovered(self, held: Held, kind: str) -> None:
+        """Count the failures of a kind from nought; the row rests no more."""
+        table, key = PLACES[held.kind]
+        with self.database.write() as connection:
+            guard(connection, held)
+            failures = dict(connection.execute(select(table.c.failures).where(key == held.id)).scalar_one())
+            if failures.pop(kind, None) is not None:
+                values = {"failures": failures, "wake_after": None}
+                connection.execute(update(table).where(key == held.id).values(values))
+
     def waiting(self, now: datetime, limit: int) -> Waiting:
         """Return rows that should move, that nobody holds and that do not rest."""
         with self.database.read() as connection:
