@@ -33,6 +33,7 @@ FINDING_KINDS = (
     "plan_failing",
     "throttled_failing",
     "create_failing",
+    "fetch_failing",
     "store_failing",
     "settle_failing",
     "cleanup_failing",

@@ -6,6 +6,7 @@ from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.world import Done, Later, Refuse
+from schemas.facts import FINDING_KINDS, FindingMade
 from schemas.messages import RetryBatch
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
@@ -115,4 +116,6 @@ def test_output_that_was_read_is_not_given_up_because_it_cannot_be_read_once_mor
     hours(sim, 12)
     assert the_chunk(sim).state is ChunkState.COMPLETED
     assert part in sim.objects.keys(layout.results_prefix(BATCH))
+    told = {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)}
+    assert told == {"fetch_failing"} <= set(FINDING_KINDS)
     assert sim.batch(BATCH).state is BatchState.COMPLETED
