@@ -116,6 +116,15 @@ def is_own_folder(name: str) -> bool:
     return match is not None and _is_time(match[1])
 
 
+def is_folder_of(name: str, chunk_id: str) -> bool:
+    """Tell whether a folder is named after a chunk: by the batch and the number in its name."""
+    try:
+        owner = parse_chunk_id(chunk_id)
+    except ValueError:
+        return False
+    return is_own_folder(name) and name.endswith(f"_{_batch6(owner.batch_id)}_{_number(owner.number)}")
+
+
 def folder_of(key: str) -> str | None:
     """Find the folder of ours that a key lies in, on the input or the output side; None for any other."""
     match = _FOLDER_IN_KEY.fullmatch(key)

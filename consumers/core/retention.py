@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from consumers.core import layout
 from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
 from consumers.core.rows import Chunk
 
@@ -30,8 +31,11 @@ def is_settling(chunk: Chunk, now: datetime) -> bool:
 def refusal_to_clean(chunk: Chunk) -> str:
     """Say why a chunk's folders must stay, or nothing if they may go.
 
-    The output of an ended job is paid for: it stays until its results are stored.
+    The output of an ended job is paid for: it stays until its results are stored. A row that names
+    another's folder is not believed.
     """
+    if not layout.is_folder_of(chunk.folder, chunk.chunk_id):
+        return f"chunk {chunk.chunk_id} does not own the folder its row names: {chunk.folder!r}"
     if chunk.state not in CHUNK_ENDS:
         return f"chunk {chunk.chunk_id} is {chunk.state}: its results are not stored yet"
     if chunk.unread:
