@@ -10,19 +10,22 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[T, threading.Event], R]
+AHEAD = 200
 
 
 class Lanes:
     """Threads shared by all calls of one adapter.
 
-    Each call hands in at most two items a thread before its first answer is taken. When the consumer stops
-    early, what has not begun is dropped, ``Work`` is told through its event, and what has begun is waited
-    for: once an iterator is closed nothing of it goes on.
+    What is asked for first is done first: each call hands in up to ``AHEAD`` items, more than a chunk has
+    files, before its first answer is taken. So chunks are filled one after the other, and while one is listed
+    and gets its manifest the threads are busy with the next. When the consumer stops early, what has not
+    begun is dropped, ``Work`` is told through its event, and what has begun is waited for: once an iterator
+    is closed nothing of it goes on.
     """
 
     def __init__(self, width: int) -> None:
         self._pool = ThreadPoolExecutor(width, thread_name_prefix="s3")
-        self._ahead = 2 * width
+        self._ahead = max(2 * width, AHEAD)
 
     def in_order(self, work: Work[T, R], items: Iterable[T]) -> Iterator[R]:
         """Yield the answers in the order of the items."""
