@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.lines import lines_of
 from daemon.adapters.store import SqlStore
-from schemas.analyses import REGISTRY
-from schemas.messages import CancelBatch, RetryBatch
+from schemas.analyses import REGISTRY, Registry
+from schemas.messages import CancelBatch, ReparseBatch, RetryBatch
+from schemas.shapes import Notes
 from tests.cli.command_line import CommandLine
 from tests.contracts.planting import prove
 from tests.stages.bedrock_answers import Line, answer, error, success, usage
@@ -149,3 +151,13 @@ def test_a_batch_that_meets_everything_is_billed_to_the_last_digit(sim: Simulati
     assert found[2, "TRUNCATED"]["repaired"]
     assert found[7, "SUCCEEDED"]["reused_from"]
     assert {outcome for _, outcome in found} == {"SUCCEEDED", "TRUNCATED", "CANCELLED", "REFUSED"}
+    sim.analyses = Registry(replace(each, rules=(*each.rules, without_summary)) for each in REGISTRY)
+    sim.post(ReparseBatch(batch_id=batch_id))
+    sim.run()
+    assert sim.batch(batch_id).revision == 4
+    check_bill(cli, sim, batch_id)
+
+
+def without_summary(result: dict[str, Any], _: Notes) -> None:
+    """Read an answer otherwise than it was read when it was bought."""
+    result.get("summary", {})["text"] = ""
