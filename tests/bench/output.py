@@ -114,7 +114,14 @@ ANSWER = {
 
 
 class Output(ManyObjects):
-    """The port ``Objects`` over one finished job of ``count`` records; what is written is kept nowhere."""
+    """The port ``Objects`` over one finished job of ``count`` records; what is written is kept nowhere.
+
+    Its files are named by numbers, from ``first`` on.
+    """
+
+    def __init__(self, count: int, first: int = 0) -> None:
+        super().__init__(count)
+        self.first = first
 
     def list(self, prefix: str, bucket: str | None = None, after: str = "") -> Iterator[ObjectInfo]:
         yield ObjectInfo(f"{prefix}job/manifest.jsonl.out", self.count * RECORD_BYTES)
@@ -129,7 +136,7 @@ class Output(ManyObjects):
         head, tail = line_around_id()
         for first in range(0, self.count, BLOCK_LINES):
             ids = [
-                b"%d" % (number * STEP % self.count)
+                b"%d" % (self.first + number * STEP % self.count)
                 for number in range(first, min(first + BLOCK_LINES, self.count))
             ]
             yield b"".join([head + each + tail for each in ids])

@@ -1,5 +1,6 @@
 """Budgets: what a batch may cost is told first, and nothing is bought beyond what a batch or a day allows."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -224,6 +225,23 @@ def test_what_failed_is_sent_again_only_within_the_budget(simulate: NewSimulatio
     assert len(sim.jobs.created) == 2
     assert sim.outcomes(batch_id)["1:combined"] == "NOT_BOUGHT"
     assert sim.outcomes(batch_id)["2:summary"] == "SUCCEEDED"
+
+
+def test_a_job_is_priced_by_the_day_it_ended_on_however_late_it_is_read(sim: Simulation) -> None:
+    names = ("input_per_million", "output_per_million")
+    on_demand = ("on_demand_input_per_million", "on_demand_output_per_million")
+    prices = [
+        dict.fromkeys((*names, *on_demand), price) | {"since": since}
+        for price, since in (("1", "2026-01-01"), ("9", "2026-01-06"))
+    ]
+    sim.models = load_models(json.dumps({"models": [{"id": NOVA, "prices": prices}]}), min_records=2)
+    batch_id = sim.submit(sim.media(2))
+    sim.events_arrive = False
+    sim.finish_jobs()
+    sim.pass_time(86_400)
+    sim.reconcile()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert sim.store.count(batch_id).spent.cost_usd == Decimal("0.0022")
 
 
 # ── the day's budget ───────────────────────────────────────────────────────────────────────────
