@@ -1,10 +1,14 @@
-"""Four ways to copy files from bucket to bucket, each to be run in a process of its own."""
+"""Five ways to copy files from bucket to bucket, each to be run in a process of its own."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlparse
 
+from botocore.config import Config
+
+from consumers.core.faults import Fault
 from consumers.core.objects import Copy
 from daemon.adapters.aws import make_client
 from daemon.adapters.s3 import S3Objects
@@ -59,6 +63,26 @@ def ours(files: int, threads: int, first: int = 0) -> Iterator[Callable[[], int]
 
     yield work
     objects.close()
+    client.close()
+
+
+@contextmanager
+def eager(files: int, threads: int, first: int = 0) -> Iterator[Callable[[], int]]:
+    """Copy in as many threads with boto3 as it comes, its own few tries included; returns how many failed."""
+    import boto3
+
+    client = boto3.client("s3", config=Config(max_pool_connections=threads))
+    lanes = Lanes(threads)
+
+    def attempt(each: Copy, _: threading.Event) -> bool:
+        try:
+            copy(client, BUCKET, each)
+        except Fault:
+            return False
+        return True
+
+    yield lambda: sum(not there for there in lanes.as_done(attempt, _copies(files, first)))
+    lanes.close()
     client.close()
 
 
