@@ -1,17 +1,19 @@
 """What operators look at is the same on SQLite and on PostgreSQL."""
 
+import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from consumers.core import layout
 from consumers.core.gate import Room
-from consumers.core.lifecycle import ChunkState
+from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Refusal, Spent
 from daemon.adapters.store import SqlStore
 from daemon.adapters.views import Views
 from daemon.adapters.views.standing import Cleaning, Progress
 from schemas.models import load_models
-from tests.contracts.planting import MODEL, NOW, after, end_job, hold_chunk, judged, plant, submit
+from tests.contracts.planting import MODEL, NOW, after, end_job, hold_chunk, judged, plant, report, submit
 
 BATCH = layout.batch_id("r")
 
@@ -44,6 +46,23 @@ def test_a_batch_is_counted_and_priced(store: SqlStore) -> None:
     assert [chunk["chunk_id"] for chunk in document["chunks"]] == [first, second]
     overview = views_of(store).overview(1)["batches"]
     assert overview == [{name: value for name, value in document.items() if name != "chunks"}]
+
+
+def test_on_demand_is_priced_on_the_day_the_job_ended_however_late_it_was_read(store: SqlStore) -> None:
+    per_million = ("input_per_million", "output_per_million")
+    prices = [
+        dict.fromkeys(per_million, usd) | {f"on_demand_{name}": 2 * usd for name in per_million} | since
+        for usd, since in ((1, {"since": "2026-01-01"}), (50, {"since": "2026-01-06"}))
+    ]
+    models = load_models(json.dumps({"models": [{"id": MODEL, "prices": prices}]}))
+    [chunk] = plant(store)
+    submit(store, chunk)
+    assert store.job_seen(chunk, replace(report(chunk, JobStatus.COMPLETED), ended_at=NOW), after(days=3))
+    bought: dict[str, Any] = {"input_tokens": 1_000_000, "output_tokens": 0, "cost_usd": Decimal(1)}
+    store.save(hold_chunk(store, chunk), [judged(0, **bought), judged(1, **bought)], after(days=3))
+    document = Views(store.engine, models).status(BATCH)
+    assert document is not None
+    assert (document["cost_usd"], document["cost_on_demand_usd"]) == ("2", "4")
 
 
 def test_estimates_and_what_is_committed_are_summed_exactly(store: SqlStore) -> None:

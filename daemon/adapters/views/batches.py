@@ -183,11 +183,12 @@ def _last_errors(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _tokens_by_day(batch_id: str) -> Any:
-    """Sum tokens by the day they were priced on."""
-    day = func.date(records.c.created_at)
+    """Sum tokens by the day they were priced on: the one on which their job ended, where it has one."""
+    day = func.date(func.coalesce(jobs.c.ended_at, records.c.created_at))
     tokens = (func.sum(records.c.input_tokens), func.sum(records.c.output_tokens))
     bought = records.c.input_tokens.is_not(None) & records.c.output_tokens.is_not(None)
-    return select(day, *tokens).where(records.c.batch_id == batch_id, bought).group_by(day)
+    asked = select(day, *tokens).outerjoin(jobs, jobs.c.chunk_id == records.c.chunk_id)
+    return asked.where(records.c.batch_id == batch_id, bought).group_by(day)
 
 
 def _day(value: object) -> date:
