@@ -100,11 +100,12 @@ def after_end(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
 def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
     """Return who may move now: an end makes room where no job's end did, or where there is a budget.
 
-    What a job without proof came to counts against an unproven model until it is known.
+    What a job without proof came to counts against an unproven model until it is known, and what failed
+    before until a chunk succeeds.
     """
     if world.policy.budget_usd_per_day is not None:  # one for all models
         return tuple(first for model in world.store.models() for first in next_chunk(model, world))
-    unproven = chunk.job is None or chunk.job.status not in PAST_VALIDATION
+    unproven = not chunk.proven or chunk.job is None or chunk.job.status not in PAST_VALIDATION
     made_room = unproven or chunk.terms.budget_usd is not None
     return next_chunk(chunk.model, world) if made_room else ()
 

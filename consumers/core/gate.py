@@ -33,8 +33,8 @@ class ModelView:
 
     ``at_gate`` counts those READY that somebody holds: each is about to claim a slot. ``unconfirmed`` counts
     the claims whose create has not answered yet. A model is ``proven`` once a job of it got past validation,
-    until a chunk fails as a whole; ``failed`` counts such failures in a row and ``unread`` the chunks whose
-    job ended and whose results are not known yet.
+    until a chunk fails as a whole; ``failed`` counts such failures in a row and ``unread`` the jobs that
+    ended short of validation, as far as nobody has read yet what became of them.
     """
 
     paused: bool = False

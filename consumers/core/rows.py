@@ -193,7 +193,8 @@ class Chunk:
     """A chunk as stored, with what its stages need of its batch.
 
     ``unread``: its output is paid for and could not be read so far. ``reason`` says how it ended. After a
-    failure it rests until ``wake_after``.
+    failure it rests until ``wake_after``. ``proven``: a job of its model was seen past validation since the
+    last failure.
     """
 
     chunk_id: str
@@ -219,6 +220,7 @@ class Chunk:
     estimate_usd: Decimal | None = None
     reason: str = ""
     wake_after: datetime | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.core.faults import Rejected
 from consumers.core.gate import Room
-from consumers.core.lifecycle import ChunkState, JobStatus
+from consumers.core.lifecycle import JOB_ENDS, ChunkState, JobStatus
 from consumers.core.rows import Gate, Held, Leased
 from daemon.adapters.store import SqlStore, make_engine
 from tests.contracts.planting import (
@@ -44,6 +44,12 @@ def ask(store: SqlStore, chunk_id: str, slots: int = SLOTS, minutes: float = 0) 
 def is_free(store: SqlStore, chunk_id: str) -> bool:
     held = store.take(Leased.CHUNK, chunk_id, GONE)
     return held is not None
+
+
+def is_proven(store: SqlStore, chunk_id: str) -> bool:
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    return chunk.proven
 
 
 def test_slots_are_counted_for_all_profiles_of_a_base_model(store: SqlStore) -> None:
@@ -302,6 +308,29 @@ def test_a_job_past_validation_proves_its_model(store: SqlStore) -> None:
         assert store.next_up(model, space, NOW) == tuple(ids[1:3])
         store.job_seen(ids[0], report(ids[0], status), NOW)
         assert len(store.next_up(model, space, NOW)) == past.get(status, 2), status
+
+
+def test_of_ended_jobs_only_those_without_a_proof_count_against_an_unproven_model(store: SqlStore) -> None:
+    more = {"Completed": 2, "PartiallyCompleted": 2, "Failed": 1, "Stopped": 1, "Expired": 1}
+    for status in sorted(JOB_ENDS):
+        model, space = f"us.model-{status}", Room(6, 0)
+        ids = plant(store, status, chunks=8, files=1, model=model)
+        for chunk_id in ids[:2]:
+            submit(store, chunk_id)
+        store.job_seen(ids[0], report(ids[0], status), NOW)
+        store.job_seen(ids[1], report(ids[1], JobStatus.FAILED), NOW)
+        store.end_chunk(hold_chunk(store, ids[1]), ChunkState.FAILED, "no access", NOW)
+        assert len(store.next_up(model, space, NOW)) == more[status], status
+
+
+def test_a_chunk_knows_whether_its_model_is_proven(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2, proven=False)
+    submit(store, first)
+    assert not is_proven(store, second)
+    store.job_seen(first, report(first, JobStatus.IN_PROGRESS), NOW)
+    assert is_proven(store, second)
+    store.end_chunk(hold_chunk(store, second), ChunkState.FAILED, "no access", NOW)
+    assert not is_proven(store, first)
 
 
 def test_in_whatever_order_jobs_are_claimed_and_fail_three_are_risked(store: SqlStore) -> None:

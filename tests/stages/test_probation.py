@@ -1,12 +1,17 @@
 """A model proves itself by a job past validation; until then no more is risked than may fail in a row."""
 
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
+from pydantic import BaseModel
 
 from consumers.core.faults import Denied
-from consumers.core.lifecycle import BatchState, JobStatus
+from consumers.core.lifecycle import JOB_ENDS, BatchState, JobStatus
 from schemas.facts import ModelPaused
 from schemas.job_events import JobStateChange
-from schemas.messages import CancelBatch
+from schemas.messages import CancelBatch, IngestChunk, SubmitChunk
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
 
@@ -125,3 +130,59 @@ def test_the_proofs_that_stopped_jobs_owe_go_to_other_batches_at_once(simulate: 
     sim.run()
     sim.finish_jobs(JobStatus.STOPPED, output=False)
     assert len(sim.jobs.created) == 3 + 3
+
+
+def burst(simulate: NewSimulation) -> tuple[Simulation, IngestChunk]:
+    """Three slots and three stage places in use; two jobs Completed and one Failed together, all seen.
+
+    Their output is not read yet. Returns the message that reads the failed one.
+    """
+    sim = simulate(min_records=1, slots=3)
+    sim.policy = replace(sim.policy, max_files_per_chunk=1, stage_ahead=3)
+    sim.submit(sim.media(12), analysis_types=["summary"])
+    ends = [JobStatus.COMPLETED, JobStatus.COMPLETED, JobStatus.FAILED]
+    for (arn, request), status in zip(list(sim.jobs.requests.items()), ends, strict=True):
+        if status is JobStatus.COMPLETED:
+            sim.answers.write_output(sim.objects, request, arn)
+        report = sim.jobs.finish(arn, status, NO_ACCESS)
+        sim.handle(JobStateChange.hint(arn, report.name, status))
+    return sim, [each for each in sim.queue if isinstance(each, IngestChunk)][-1]
+
+
+def open_jobs(sim: Simulation) -> int:
+    return sum(report.status not in JOB_ENDS for report in sim.jobs.reports.values())
+
+
+ORDERS = ["FWWWCC", "CFWWWC", "WFCWCW", "WWWCFC", "CCFWWW"]
+"""F reads what failed, C what completed, W tries to take a slot for a waiting chunk."""
+
+
+def in_turn(queue: Sequence[BaseModel], failed: IngestChunk, order: str) -> deque[BaseModel]:
+    """Put the messages of a burst into an order."""
+    mine: dict[str, deque[BaseModel]] = {"F": deque(), "C": deque(), "W": deque()}
+    for message in queue:
+        mine["W" if isinstance(message, SubmitChunk) else "F" if message == failed else "C"].append(message)
+    return deque(mine[letter].popleft() for letter in order)
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_in_whatever_order_the_news_of_a_burst_with_a_failure_is_handled_the_slots_fill_again(
+    simulate: NewSimulation, one_by_one: bool
+) -> None:
+    for order in ORDERS:
+        sim, failed = burst(simulate)
+        messages = in_turn(sim.queue, failed, order)
+        sim.queue.clear()
+        for together in [[each] for each in messages] if one_by_one else [messages]:
+            sim.queue.extend(together)
+            sim.run()
+        good_news_last = order.rindex("C") > order.index("F")
+        assert open_jobs(sim) >= (3 if good_news_last else 2), order
+
+
+def test_completed_jobs_that_nobody_has_read_hold_no_slot_against_the_proof(simulate: NewSimulation) -> None:
+    sim, failed = burst(simulate)
+    messages = [each for each in sim.queue if each == failed or isinstance(each, SubmitChunk)]
+    sim.queue = deque(sorted(messages, key=lambda each: each != failed))
+    sim.run()
+    assert open_jobs(sim) == 2

@@ -27,6 +27,7 @@ from daemon.adapters.tables import (
     chunks,
     files,
     jobs,
+    models,
     record_unread,
     records,
     state_in,
@@ -49,8 +50,16 @@ _JOB = (
     jobs.c.failed,
 )
 _unread = exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
+_proven = exists().where(models.c.model == chunks.c.base_model, models.c.proven)
 _CHUNK = (
-    select(chunks, batches.c.terms, batches.c.cancelled, _unread.label("unread"), *_JOB)
+    select(
+        chunks,
+        batches.c.terms,
+        batches.c.cancelled,
+        _unread.label("unread"),
+        _proven.label("proven"),
+        *_JOB,
+    )
     .join(batches, batches.c.batch_id == chunks.c.batch_id)
     .outerjoin(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
 )
@@ -181,6 +190,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         estimate_usd=row.estimate_usd,
         reason=row.reason,
         wake_after=row.wake_after,
+        proven=row.proven,
     )
 
 

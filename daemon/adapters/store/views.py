@@ -11,13 +11,14 @@ from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
 from consumers.core.gate import ChunkView, ModelView
-from consumers.core.lifecycle import BatchState, ChunkState
+from consumers.core.lifecycle import PAST_VALIDATION, BatchState, ChunkState
 from daemon.adapters.store.leases import is_held
 from daemon.adapters.store.model_rows import ModelRow
 from daemon.adapters.tables import batches, chunk_starts, chunk_unread, chunks, job_open, jobs, state_in
 
 STAGED = (ChunkState.PREPARING, ChunkState.READY)
 has_job = exists().where(jobs.c.chunk_id == chunks.c.chunk_id)
+without_proof = jobs.c.status.not_in(sorted(PAST_VALIDATION))
 let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
 
 
@@ -79,7 +80,7 @@ def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
     unconfirmed = func.count().filter(jobs.c.arn.is_(None))
     asked = select(func.count(), unconfirmed).where(jobs.c.base_model == row.model, job_open)
     jobs_open, claims = connection.execute(asked).one()
-    unread = 0 if row.proven else sum(unread_by_batch(connection, row.model).values())
+    unread = 0 if row.proven else unread_failures(connection, row.model)
     return ModelView(
         row.paused,
         row.blocked_until,
@@ -130,6 +131,13 @@ def unread_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     """Count the chunks of each batch whose job ended and whose results are not stored yet."""
     asked = select(chunks.c.batch_id, func.count()).where(chunks.c.base_model == base, chunk_unread)
     return dict(_pairs(connection, asked.group_by(chunks.c.batch_id)))
+
+
+def unread_failures(connection: Connection, base: str) -> int:
+    """Count the jobs that ended without a proof, as far as nobody has read yet what became of them."""
+    asked = select(func.count()).select_from(jobs).join(chunks, chunks.c.chunk_id == jobs.c.chunk_id)
+    asked = asked.where(chunks.c.base_model == base, chunk_unread, without_proof)
+    return connection.execute(asked).scalar_one()
 
 
 def ended_later(connection: Connection, base: str, chunk_id: str) -> int:
