@@ -19,10 +19,12 @@ from tests.contracts.planting import LONG, NOW, end_job, new_file, plant, submit
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.local import FakeLocalMedia
 
+FIRST_FILE = 1000
+
 
 def ended_chunk(store: SqlStore, files: int) -> str:
     """Plant a chunk of files named 1000, 1001 and so on whose job has ended; returns its id."""
-    assert new_file(0).file_id == "1000"
+    assert new_file(0).file_id == str(FIRST_FILE)
     [chunk_id] = plant(store, files=files)
     submit(store, chunk_id)
     end_job(store, chunk_id)

@@ -14,7 +14,7 @@ from consumers.core.world import Done
 from consumers.job_state.intake import LINES_AT_ONCE
 from daemon.adapters.store import SqlStore, make_engine
 from tests.bench.output import Output
-from tests.contracts.ingesting import ended_chunk, ingest, rows
+from tests.contracts.ingesting import FIRST_FILE, ended_chunk, ingest, rows
 from tests.contracts.test_store_processes import Run, Work, processes
 
 __all__ = ["processes"]
@@ -47,7 +47,7 @@ def killed_at_commit(store: SqlStore, nth: int) -> Iterator[None]:
 
 def test_output_cut_short_at_any_commit_is_read_again_to_the_same_rows(store: SqlStore) -> None:
     chunk_id = ended_chunk(store, MANY)
-    objects = Output(MANY, first=1000)
+    objects = Output(MANY, first=FIRST_FILE)
     for nth in range(6):
         with killed_at_commit(store, nth):
             ingest(store, objects, chunk_id, seconds=AT_ONCE)
@@ -69,10 +69,10 @@ def test_who_lost_the_chunk_to_another_writes_nothing_more(store: SqlStore, page
 
     def overtaken() -> None:
         if next(pages) == page:
-            ingest(store, Output(MANY, first=1000), chunk_id)
+            ingest(store, Output(MANY, first=FIRST_FILE), chunk_id)
 
     with pytest.raises(LeaseLost):
-        ingest(store, Output(MANY, first=1000), chunk_id, overtaken, seconds=AT_ONCE)
+        ingest(store, Output(MANY, first=FIRST_FILE), chunk_id, overtaken, seconds=AT_ONCE)
     assert store.outcomes(chunk_id) == {("combined", "SUCCEEDED"): MANY}
     assert store.spent(chunk_id).input_tokens == MANY * 20_480
 
@@ -80,7 +80,7 @@ def test_who_lost_the_chunk_to_another_writes_nothing_more(store: SqlStore, page
 def ingest_one(work: Work) -> int:
     """Ingest a chunk; returns whether this process did it."""
     store = SqlStore(make_engine(work[0]))
-    outcome = ingest(store, Output(MANY, first=1000), work[1][0])
+    outcome = ingest(store, Output(MANY, first=FIRST_FILE), work[1][0])
     store.engine.dispose()
     return int(isinstance(outcome, Done) and bool(outcome.facts))
 
