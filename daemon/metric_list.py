@@ -110,8 +110,8 @@ WORK: Sequence[Declared] = (
     _stored("findings", "Things a person should look at.", "kind"),
     _counter("objects_deleted_total", "Objects deleted: temporary folders, and raw lines past their time."),
     _counter("bytes_freed_total", "Bytes of the objects deleted."),
-    _stored("storage_bytes", "Bytes in a part of the bucket.", "area"),
-    _stored("storage_objects", "Objects in a part of the bucket.", "area"),
+    _stored("storage_bytes", "Bytes in a part of the bucket, measured hourly.", "area"),
+    _stored("storage_objects", "Objects in a part of the bucket, measured hourly.", "area"),
 )
 
 DECLARED: Sequence[Declared] = (*LOOP, *WORK)

@@ -18,6 +18,7 @@ from daemon.adapters.figures import StoreFigures
 from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import PATIENT, S3Objects
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.views import Views
 from daemon.analysis_files import read_analyses
 from daemon.app import App, CannotStart
 from daemon.calls import watch_calls
@@ -31,7 +32,8 @@ from daemon.mailbox import Mailbox, Outlet
 from daemon.metrics import Metrics
 from daemon.model_file import read_models
 from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
-from daemon.store_gauges import Leader, StoreGauges, queue_figures
+from daemon.storage import StorageFigures
+from daemon.store_gauges import Figures, Leader, StoreGauges, queue_figures
 from daemon.worker import Means, Pace, Tick, Worker
 from schemas.analyses import Registry
 from schemas.messages import Reconcile, SubmitChunk
@@ -229,7 +231,15 @@ def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauge
     """Make the figures of the store and the queues, which one process of all exports."""
     lead = Leader(parts.store, parts.settings.reconcile_interval * 3)
     figures = StoreFigures(parts.store, parts.models, parts.policy, parts.clock)
-    return StoreGauges(lead.leads, lambda: {**queue_figures(mailboxes), **figures.read()}, parts.clock)
+    views = Views(parts.engine, parts.models)
+    storage = StorageFigures(
+        lambda: parts.objects.list(""), lambda: views.folders(parts.clock.now()), parts.clock
+    )
+
+    def read() -> Figures:
+        return {**queue_figures(mailboxes), **figures.read(), **storage.read()}
+
+    return StoreGauges(lead.leads, read, parts.clock)
 
 
 def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:

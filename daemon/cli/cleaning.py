@@ -166,14 +166,18 @@ def storage(as_json: bool) -> None:
 
     Lists the whole bucket. `cleanable` and `unowned` are parts of the folders counted above them.
     """
-    from daemon.cli.storage import measure
+    from daemon.storage import Measure
 
     with open_access() as access:
-        document = measure(access.objects.list(""), access.views.folders())
+        measure = Measure(access.views.folders(datetime.now(UTC)))
+        for info in access.objects.list(""):
+            measure.add(info)
+    document = measure.document()
     if as_json:
         write_json(document)
         return
-    made = table("area", "objects>", "bytes>", "")
+    made = table("area", "objects>", "bytes>", "", "of it")
     for area, counted in document.items():
-        made.add_row(area, str(counted["objects"]), f"{counted['bytes']:,}", size(counted["bytes"]))
+        more = ", ".join(f"{n} {name}" for name, n in counted.items() if name not in {"objects", "bytes"})
+        made.add_row(area, str(counted["objects"]), f"{counted['bytes']:,}", size(counted["bytes"]), more)
     show(made)

@@ -5,11 +5,16 @@ from typing import Any
 from consumers.core import layout
 from consumers.core.faults import Denied
 from daemon.adapters.store import SqlStore
+from daemon.metric_list import PREFIX
+from daemon.settings import load
+from daemon.wiring import Parts, store_gauges
 from deploy.local import stack
 from schemas.messages import CleanupChunk
+from schemas.outcomes import Outcome
+from tests.bench.child import surrounded
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bodies, depth
-from tests.contracts.planting import completed, plant
+from tests.contracts.planting import NOW, completed, hold_chunk, judged, plant
 from tests.stages.simulation import Simulation
 
 UNOWNED = "job_20250101_000000_abcdef_000"
@@ -116,7 +121,8 @@ def test_storage_puts_every_object_into_its_area(cloud: CommandLine, sqlite_stor
     put(s3, "proxy_video/a.mov", layout.results_key(layout.batch_id("r")))
     put(s3, layout.input_prefix(UNOWNED) + "manifest.jsonl", f"{layout.INPUT_ROOT}strange.txt")
     put(s3, "batch_input_1.jsonl", f"{layout.OUTPUT_ROOT}flat.jsonl.out")
-    counted = {area: (each["objects"], each["bytes"]) for area, each in cloud.document("storage").items()}
+    document = cloud.document("storage")
+    counted = {area: (each["objects"], each["bytes"]) for area, each in document.items()}
     assert counted == {
         "originals": (1, 10),
         "batch_folders": (6, 60),
@@ -126,4 +132,34 @@ def test_storage_puts_every_object_into_its_area(cloud: CommandLine, sqlite_stor
         "unowned": (2, 20),
         "legacy": (2, 20),
     }
-    assert "batch_folders" in cloud.ok("storage")
+    assert document["batch_folders"] | {"folders": 3, "media": 3, "manifests": 3} == document["batch_folders"]
+    assert document["cleanable"]["jobs"] == 1
+    assert "3 folders, 3 media, 3 manifests" in cloud.ok("storage")
+
+
+def test_paid_output_that_is_not_read_is_not_called_cleanable(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any
+) -> None:
+    chunk = completed(sqlite_store)
+    fill(s3, sqlite_store, chunk)
+    assert cloud.document("storage")["cleanable"]["jobs"] == 1
+    held = hold_chunk(sqlite_store, chunk)
+    sqlite_store.save(held, [judged(0, Outcome.MISSING, error_code="RESULT_FETCH_FAILED")], NOW)
+    assert cloud.document("storage")["cleanable"] == {"objects": 0, "bytes": 0, "jobs": 0}
+
+
+def test_the_gauges_of_a_consumer_tell_what_storage_tells(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any
+) -> None:
+    fill(s3, sqlite_store, completed(sqlite_store))
+    put(s3, "proxy_video/a.mov")
+    document = cloud.document("storage")
+    with surrounded(dict(cloud.environment)):
+        parts = Parts(load())
+        gauges = store_gauges(parts, {})
+        gauges.refresh()
+        told = {metric.name.removeprefix(PREFIX): metric for metric in gauges.collect()}
+        parts.close()
+    for name, what in (("storage_objects", "objects"), ("storage_bytes", "bytes")):
+        found = {sample.labels["area"]: sample.value for sample in told[name].samples}
+        assert found == {area: each[what] for area, each in document.items()}

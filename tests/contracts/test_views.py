@@ -114,7 +114,7 @@ def test_what_may_be_cleaned_is_known_until_it_is_clean(store: SqlStore) -> None
     views = views_of(store)
     assert views.cleanable(after(days=1)) == [first]
     assert views.cleanable(NOW, BATCH) == [first]
-    assert sorted(views.folders().values()) == [False, True]
+    assert sorted(views.folders(NOW).values()) == [False, True]
     held = hold_chunk(store, first)
     store.cleaned(held, 5, 500, NOW)
     store.failed(hold_chunk(store, second), "cleanup", "denied", NOW)
@@ -122,7 +122,7 @@ def test_what_may_be_cleaned_is_known_until_it_is_clean(store: SqlStore) -> None
         Cleaning(first, True, 5, 500, 0, ""),
         Cleaning(second, False, 0, 0, 1, "denied"),
     ]
-    assert (views.cleanable(after(days=1)), list(views.folders().values())) == ([], [False, False])
+    assert (views.cleanable(after(days=1)), list(views.folders(NOW).values())) == ([], [False, False])
 
 
 def test_open_jobs_and_resting_models_stand_there(store: SqlStore) -> None:

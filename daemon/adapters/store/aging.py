@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 
 from consumers.core.lifecycle import BATCH_ENDS
+from consumers.core.retention import CUT_SHORT, SETTLING
 from consumers.core.rows import Held
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard
@@ -15,11 +16,23 @@ from daemon.adapters.tables import (
     chunk_has_raw,
     chunk_uncleaned,
     chunks,
+    jobs,
     record_unread,
     records,
     state_in,
     timers,
 )
+
+
+def settling(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that Bedrock may still write into a chunk's folder."""
+    cut_short = and_(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.status.in_(sorted(CUT_SHORT)))
+    return exists().where(cut_short, jobs.c.ended_at > now - SETTLING)
+
+
+def unread() -> ColumnElement[bool]:
+    """Return the condition that a chunk has output that is paid for and could not be read so far."""
+    return exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
 
 
 class Aging:

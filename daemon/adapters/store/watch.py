@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 
 from consumers.core.gate import rest_of
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
-from consumers.core.retention import CUT_SHORT, SETTLING, SPLIT
+from consumers.core.retention import SPLIT
 from consumers.core.rows import Held, Waiting
+from daemon.adapters.store.aging import settling
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import PLACES, guard, is_held
 from daemon.adapters.tables import (
@@ -145,6 +146,4 @@ def _reparses() -> ColumnElement[bool]:
 def _cleanups(now: datetime) -> ColumnElement[bool]:
     """Chunks whose folders nobody needs, and into which Bedrock writes no more."""
     split = and_(state_in(chunks, [ChunkState.CANCELLED]), chunks.c.reason.startswith(f"{SPLIT}:"))
-    cut_short = and_(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.status.in_(sorted(CUT_SHORT)))
-    settling = exists().where(cut_short, jobs.c.ended_at > now - SETTLING)
-    return and_(chunk_uncleaned, or_(state_in(chunks, [ChunkState.COMPLETED]), split), ~settling)
+    return and_(chunk_uncleaned, or_(state_in(chunks, [ChunkState.COMPLETED]), split), ~settling(now))

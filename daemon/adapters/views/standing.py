@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
+from daemon.adapters.store.aging import settling, unread
 from daemon.adapters.store.database import Database, pages
 from daemon.adapters.tables import batches, chunk_over, chunk_uncleaned, chunks, days, job_open, jobs, models
 from daemon.adapters.views.values import instant
@@ -101,11 +102,12 @@ class StandingViews:
                 found.extend(_cleaning(row) for row in rows)
         return found
 
-    def folders(self) -> dict[str, bool]:
-        """Return every chunk's folder, and whether its chunk is over and not cleaned yet."""
-        asked = select(chunks.c.folder, (chunk_over & chunks.c.cleaned_at.is_(None)).label("idle"))
+    def folders(self, now: datetime) -> dict[str, bool]:
+        """Return every chunk's folder, and whether it may be cleaned and is not clean yet."""
+        uncleaned = and_(chunk_over, chunks.c.cleaned_at.is_(None), ~unread(), ~settling(now))
         with self.database.read() as connection:
-            return {row.folder: bool(row.idle) for row in connection.execute(asked)}
+            rows = connection.execute(select(chunks.c.folder, uncleaned.label("cleanable")))
+            return {row.folder: bool(row.cleanable) for row in rows}
 
     def committed_on(self, day: date) -> Decimal:
         """Sum what was committed on a day (UTC): what ended jobs cost and open ones may cost."""
