@@ -12,7 +12,7 @@ from consumers.core import layout
 from consumers.core.objects import ObjectInfo
 from daemon.adapters.store import SqlStore
 from daemon.adapters.views import Views
-from daemon.cli.storage import measure
+from daemon.storage import Measure
 from deploy.local.processes import Server
 from schemas.events import Event, EventName
 from schemas.models import load_models
@@ -119,7 +119,9 @@ def test_every_field_of_a_plan_is_told(tmp_path: Path) -> None:
 
 
 def test_every_field_of_storage_is_told() -> None:
-    assert list(fields(measure([ObjectInfo("a.mov", 7)], {}))) == documented("storage --json")
+    measure = Measure({})
+    measure.add(ObjectInfo("a.mov", 7))
+    assert list(fields(measure.document())) == documented("storage --json")
 
 
 def test_every_field_of_cleanup_is_told(
