@@ -9,8 +9,10 @@ from schemas.models import Model
 
 
 def room_for(model: Model | None, policy: Policy) -> Room:
-    """Return what a model may have; one that left the model table gets no slot."""
-    return Room(model.slots if model else 0, policy.stage_ahead, policy.budget_usd_per_day)
+    """Return what a model may have; one that left the model table gets neither slot nor stage place."""
+    if model is None:
+        return Room(0, 0, policy.budget_usd_per_day)
+    return Room(model.slots, policy.stage_ahead, policy.budget_usd_per_day)
 
 
 def next_chunks(model_id: str, world: World, batch_id: str = "") -> tuple[SubmitChunk, ...]:

@@ -78,8 +78,8 @@ class _Moved:
 def _fill(planned: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) -> _Moved:
     """Bring what the folder lacks. A file changes but once, so there are at most a few rounds."""
     there = listing(staging.chunk, staging.world)
-    moved = _Moved([file for file in planned if there.get(staging.key(file)) == file.size_bytes])
-    waiting = [file for file in planned if there.get(staging.key(file)) != file.size_bytes]
+    moved = _Moved([file for file in planned if _is_there(file, there.get(staging.key(file)))])
+    waiting = [file for file in planned if not _is_there(file, there.get(staging.key(file)))]
     while waiting:
         copied = copy_files(waiting, staging, verdicts)
         uploaded = upload_files(copied.gone, staging, verdicts)
@@ -88,6 +88,15 @@ def _fill(planned: Sequence[ChunkFile], staging: Staging, verdicts: Verdicts) ->
         waiting = [*copied.changed, *uploaded.changed]
     verdicts.settle_denials(others_came=bool(moved.copied or moved.uploaded))
     return moved
+
+
+def _is_there(file: ChunkFile, size: int | None) -> bool:
+    """Tell whether a copy of this size is the file's: objects appear whole or never.
+
+    The size of a file that nobody has measured yet is only what its sender says: its copy tells it.
+    """
+    never_measured = not file.etag and not file.measured_again
+    return size is not None and (never_measured or size == file.size_bytes)
 
 
 def _told(moved: _Moved, refused: int, staging: Staging) -> tuple[Fact, ...]:

@@ -50,14 +50,13 @@ def _is_stale(chunk: Chunk, world: World) -> bool:
 def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
     if chunk.state not in WAITING:
         return done(then=_follow(chunk, world))
-    room = room_for(world.models.find(chunk.model), world.policy)
+    model = world.models.find(chunk.model)
+    room = room_for(model, world.policy)
     away = turned_away(world.store.open_staging(held, room, world.now), chunk, held, world)
+    if model is None:
+        return _unknown(chunk, away, held, world)
     if away is not None:
         return away
-    model = world.models.find(chunk.model)
-    if model is None:
-        what_to_do = "it left the model table: add it to MODELS_FILE"
-        return done([find("model_unknown", chunk.model, what_to_do, world)])
     staged: list[Fact] = []
 
     def stage() -> Outcome:
@@ -71,6 +70,16 @@ def _prepare(chunk: Chunk, held: Held, world: World) -> Outcome:
         held, "prepare", world, stage_patiently, lambda n, why: _give_up(chunk, held, n, why, world)
     )
     return refused if refused != Done() else _staged(tuple(staged), reread(chunk, world), held, world)
+
+
+def _unknown(chunk: Chunk, away: Done | None, held: Held, world: World) -> Done:
+    """Tell that a model left the table. Its chunks wait until it is back; one left half-way rests."""
+    why = "it left the model table: add it to MODELS_FILE"
+    told = find("model_unknown", chunk.model, why, world)
+    if away is not None:
+        return done([*away.facts, told], away.then)
+    world.store.failed(held, "model", why, world.now)
+    return done([told])
 
 
 def _staged(facts: tuple[Fact, ...], chunk: Chunk, held: Held, world: World) -> Outcome:

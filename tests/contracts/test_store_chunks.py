@@ -1,8 +1,10 @@
 """A chunk's way from its plan to its end."""
 
+from dataclasses import replace
+
 import pytest
 
-from consumers.core.faults import LeaseLost
+from consumers.core.faults import LeaseLost, Rejected
 from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.core.rows import Gate, Refusal
@@ -17,9 +19,13 @@ from tests.contracts.planting import (
     changes_of,
     claim,
     end_job,
+    hold_batch,
     hold_chunk,
     job_name,
     judged,
+    new_batch,
+    new_chunk,
+    new_file,
     plant,
     report,
     stage,
@@ -221,3 +227,25 @@ def test_a_cleaned_chunk_is_cleaned_once(store: SqlStore) -> None:
     assert chunk is not None
     assert chunk.cleaned_at == NOW
     assert store.cleanable(after(days=7), 10) == []
+
+
+@pytest.mark.parametrize("taken", ["folder", "number"])
+def test_a_chunk_whose_folder_or_number_is_another_chunks_is_refused_by_name(
+    store: SqlStore, taken: str
+) -> None:
+    """It is not dropped without a word, to fail later on what refers to it."""
+    [first] = plant(store, "first")
+    other = store.chunk(first)
+    assert other is not None
+    batch = new_batch("second")
+    store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    store.plan_files(held, [new_file(0), new_file(1)], {})
+    mine = new_chunk(batch, 0, [0])
+    store.plan_chunks(held, [mine], {})
+    clash = new_chunk(batch, 1, [1])
+    clash = replace(clash, folder=other.folder) if taken == "folder" else replace(clash, index=0)
+    with pytest.raises(Rejected, match=rf"{clash.chunk_id}.*taken by another.*{taken}"):
+        store.plan_chunks(held, [clash], {"done": True})
+    assert [chunk_id for chunk_id, _ in store.chunk_ids(batch.batch_id)] == [mine.chunk_id]
+    store.plan_chunks(held, [mine], {})

@@ -11,8 +11,8 @@ from sqlalchemy import event
 from consumers.core import layout
 from consumers.core.faults import Archived, Changed, Denied, Missing, PassingFault, Throttled
 from consumers.core.lifecycle import BatchState, ChunkState
-from schemas.facts import FilesCopied
-from schemas.messages import CancelBatch
+from schemas.facts import FilesCopied, FindingMade
+from schemas.messages import CancelBatch, SubmitChunk
 from schemas.models import ModelTable
 from tests.fakes.calls import ignore
 from tests.stages.conftest import NewSimulation
@@ -381,9 +381,88 @@ def test_a_chunk_of_a_model_that_left_the_table_waits_until_it_is_back(sim: Simu
     sim.submit(sim.media(2))
     known, sim.models = sim.models, ModelTable(())
     sim.pass_time(60)
-    assert the_chunk(sim).failures == {"prepare": 1}
+    assert the_chunk(sim).failures["prepare"] == 1
     assert not sim.jobs.created
     sim.models = known
     sim.pass_time(60)
     sim.reconcile()
     assert len(sim.jobs.created) == 1
+
+
+def test_a_chunk_whose_model_left_the_table_before_it_was_staged_takes_no_place_and_is_left_alone(
+    sim: Simulation,
+) -> None:
+    sim.store.pause("*", "until the model is gone", sim.now)
+    sim.submit(sim.media(2))
+    sim.store.resume("*")
+    known, sim.models = sim.models, ModelTable(())
+    sim.post(SubmitChunk(chunk_id=the_chunk(sim).chunk_id))
+    sim.run()
+    assert the_chunk(sim).state is ChunkState.PLANNED
+    assert {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)} == {"model_unknown"}
+    assert wakings(sim, reconciles=20) == 0
+    sim.models = known
+    sim.reconcile()
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_chunk_whose_model_left_the_table_half_way_is_woken_less_and_less(sim: Simulation) -> None:
+    sim.objects.fail_next("copies", PassingFault("reset"))
+    sim.submit(sim.media(2))
+    known, sim.models = sim.models, ModelTable(())
+    assert wakings(sim, reconciles=60) <= 8
+    sim.models = known
+    assert wakings(sim, reconciles=60) >= 1
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_cancelled_chunk_whose_model_left_the_table_ends(sim: Simulation) -> None:
+    sim.objects.fail_next("copies", PassingFault("reset"))
+    sim.submit(sim.media(2))
+    sim.models = ModelTable(())
+    at_call(sim, "worker.publish", act=lambda: sim.handle(CancelBatch(request_id="r")))
+    wakings(sim, reconciles=2)
+    assert sim.batch(BATCH).state is BatchState.CANCELLED
+
+
+def wakings(sim: Simulation, reconciles: int) -> int:
+    """Let minutes go by with a reconciler at work; returns how often a chunk was woken."""
+    before = len(sim.log)
+    for _ in range(reconciles):
+        sim.pass_time(60)
+        sim.reconcile()
+    return sum(isinstance(message, SubmitChunk) for message in sim.log[before:])
+
+
+# ── copies of which the plan knew no true size ──
+
+
+def test_what_was_copied_is_not_copied_again_although_the_sender_told_another_size(
+    simulate: NewSimulation,
+) -> None:
+    sim = simulate(lease_seconds=-1)
+    seen = count(1)
+
+    def die_at_the_tenth(call: str) -> None:
+        if "objects.copies" in call and "done" not in call and next(seen) == 10:
+            raise Crash(call)
+
+    sim.on_call = die_at_the_tenth
+    sim.submit(**never_measured(sim.media(20), size=999))
+    assert sim.objects.calls.count("copies") == 21
+    sim.finish_all()
+    assert len(succeeded(sim)) == 20
+    assert the_chunk(sim).bytes == sum(len(f"media {n}") for n in range(1, 21))
+
+
+def test_a_copy_that_is_not_the_size_it_was_measured_with_is_made_again(sim: Simulation) -> None:
+    def overwrite() -> None:
+        sim.objects.put(layout.file_key(the_chunk(sim).folder, "Video_1.mov"), "something else")
+        raise PassingFault("and then the listing failed")
+
+    at_call(sim, "objects.writer", "manifest.jsonl", act=overwrite)
+    sim.submit(**never_measured(sim.media(2), size=999))
+    sim.pass_time(60)
+    assert sim.objects.calls.count("copies") == 3
+    sim.finish_all()
+    assert succeeded(sim) == {1, 2}

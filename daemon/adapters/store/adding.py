@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
+from consumers.core.faults import Rejected
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import NewChunk, NewRecord
 from daemon.adapters.store.database import insert_new
@@ -13,8 +15,13 @@ from schemas.models import base_model
 
 
 def add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -> None:
-    """Insert chunks with all that belongs to them."""
-    insert_new(connection, chunks, [_chunk_row(batch_id, chunk) for chunk in new])
+    """Insert chunks with all that belongs to them. Raises Rejected where another chunk is in the way."""
+    try:
+        insert_new(connection, chunks, [_chunk_row(batch_id, chunk) for chunk in new])
+    except IntegrityError as error:
+        which = " to ".join(dict.fromkeys([new[0].chunk_id, new[-1].chunk_id]))
+        why = f"a folder or number of {which} is taken by another chunk ({error.orig})"
+        raise Rejected(f"{why}. Send the request again under a new request_id") from error
     placed = [
         {"chunk_id": chunk.chunk_id, "position": position, "safe_name": name}
         for chunk in new

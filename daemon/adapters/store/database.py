@@ -99,9 +99,13 @@ def insert(connection: Connection, table: Table) -> Insert:
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows that are not there yet; the same again changes nothing."""
+    """Insert the rows whose primary key is not there yet; the same again changes nothing.
+
+    A row that has something else in common with another one is an error.
+    """
     if rows:
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
+        new = insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+        connection.execute(new, list(rows))
 
 
 _texts: BindParameter[Any] = bindparam("texts", type_=Json())
