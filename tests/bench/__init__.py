@@ -7,6 +7,7 @@ NAMES: Sequence[str] = (
     "copy",
     "slowdown",
     "plan",
+    "ingest",
     "claim",
     "loop",
     "hostile",

@@ -1,6 +1,7 @@
 """A chunk whose job has ended, and the stage that reads its output, over a store and made-up objects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -46,7 +47,16 @@ def ingest(
         taken.extend([held] if held else [])
         return held
 
-    world = World(
+    world = replace(world_over(store, objects), hold=hold, checkpoint=checkpoint)
+    outcome = ingest_chunk(IngestChunk(chunk_id=chunk_id), world)
+    for held in taken:
+        store.release(held)
+    return outcome
+
+
+def world_over(store: SqlStore, objects: Objects) -> World:
+    """Return a world that gives no lease and is never interrupted."""
+    return World(
         now=NOW,
         policy=POLICY,
         models=load_models(),
@@ -55,13 +65,9 @@ def ingest(
         objects=objects,
         jobs=FakeJobs(),
         local=FakeLocalMedia(),
-        hold=hold,
-        checkpoint=checkpoint,
+        hold=lambda kind, id: None,
+        checkpoint=lambda: None,
     )
-    outcome = ingest_chunk(IngestChunk(chunk_id=chunk_id), world)
-    for held in taken:
-        store.release(held)
-    return outcome
 
 
 def rows(store: SqlStore) -> list[tuple[Any, ...]]:
