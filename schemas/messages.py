@@ -68,6 +68,15 @@ Key = Annotated[str, StringConstraints(min_length=1), AfterValidator(_key)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
 Bucket = Annotated[str, StringConstraints(min_length=3, max_length=63)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY + 70)]
+Source = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=LONGEST_KEY + 70,
+        pattern=r"^(s3://.+|arn:aws[^:]*:bedrock:[^:]+:[0-9]{12}:model-invocation-job/[a-z0-9]{12})$",
+    ),
+    AfterValidator(_one_line),
+]
 Suffix = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 BatchId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{20}$")]
 ChunkId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{20}-[0-9]{3,}$")]
@@ -230,6 +239,18 @@ class ReparseBatch(OfBatch):
 
     queue: ClassVar[Queue] = Queue.STATE
     type: Literal["reparse_batch"] = "reparse_batch"
+
+
+class AdoptJob(Message):
+    """Take in the output of a finished job that was not created here; nothing is bought.
+
+    ``source`` is the job's ARN or an S3 URI of its output; ``model`` says by whose price, where no job does.
+    """
+
+    queue: ClassVar[Queue] = Queue.STATE
+    type: Literal["adopt_job"] = "adopt_job"
+    source: Source
+    model: Name | None = None
 
 
 class Reconcile(Message):

@@ -24,7 +24,7 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What Get or List tells of a job."""
+    """What Get or List tells of a job; ``model`` is an id or an ARN."""
 
     arn: str
     name: str
@@ -35,6 +35,7 @@ class JobReport:
     output_uri: str
     submitted_at: datetime | None
     ended_at: datetime | None
+    model: str = ""
 
 
 class Jobs(Protocol):

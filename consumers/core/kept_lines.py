@@ -22,7 +22,7 @@ class _Error(msgspec.Struct):
 class _Line(msgspec.Struct):
     file_id: int | str
     bucket: str
-    s3_key: str
+    s3_key: str | None
     outcome: str
     created_at: datetime
     etag: str | None = None
@@ -71,7 +71,7 @@ def _result(parts: list[_Line]) -> KeptResult:
     return KeptResult(
         file_id=name.file_id if name else str(first.file_id),
         bucket=first.bucket,
-        s3_key=first.s3_key,
+        s3_key=first.s3_key or "",
         outcome=first.outcome,
         created_at=first.created_at,
         etag=first.etag,

@@ -69,7 +69,7 @@ def _line(row: ResultRow, analysis_type: str | None, result: Any) -> dict[str, A
         "request_id": row.request_id,
         "file_id": row.file_id,
         "bucket": row.bucket,
-        "s3_key": row.s3_key,
+        "s3_key": row.s3_key or None,
         "etag": row.etag,
         "analysis_type": analysis_type,
         "outcome": str(row.outcome),

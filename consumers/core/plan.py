@@ -73,6 +73,7 @@ class ChunkEntry(msgspec.Struct, omit_defaults=True):
     bytes: int = 0
     estimate_usd: Decimal | None = None
     created_at: datetime | None = None
+    output_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ def _batch(plan: Plan) -> BatchEntry:
 
 
 def _kept(cursor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a cursor says of files that no chunk will ever hold."""
-    return {name: cursor[name] for name in ("reason", "cut_short") if cursor.get(name)}
+    """Return what a cursor says of files that no chunk will ever hold, and of what was taken in."""
+    return {name: cursor[name] for name in ("reason", "cut_short", "adopted") if cursor.get(name)}
 
 
 def _chunk(chunk: NewChunk, plan: Plan) -> ChunkEntry:
@@ -129,6 +130,7 @@ def _chunk(chunk: NewChunk, plan: Plan) -> ChunkEntry:
         bytes=chunk.bytes,
         estimate_usd=chunk.estimate_usd,
         created_at=chunk.created_at,
+        output_uri=chunk.output_uri,
     )
 
 

@@ -141,6 +141,7 @@ def _chunk(told: ChunkEntry, head: PlanHead) -> PlannedChunk:
         records=tuple(NewRecord(*record) for record in told.records),
         created_at=told.created_at or head.batch.created_at,
         estimate_usd=told.estimate_usd,
+        output_uri=told.output_uri,
     )
     return PlannedChunk(chunk, told.job_name)
 

@@ -6,10 +6,14 @@ from schemas.analyses import Registry
 from schemas.shapes.analysis import Analysis
 
 
-def planned_analysis(analyses: Registry, name: str, s3_key: str) -> Analysis:
-    """Find what is asked of a file; raises Rejected, with what a person can do, for a type known no more."""
+def planned_analysis(analyses: Registry, name: str, s3_key: str, kind: str = "") -> Analysis:
+    """Find what is asked of a file; raises Rejected, with what a person can do, for a type known no more.
+
+    Without ``kind`` the key's ending tells what the file is.
+    """
     media = media_of(s3_key)
-    found = analyses.find(name, media.kind) if media else None
+    known = kind or (media.kind if media else "")
+    found = analyses.find(name, known) if known else None
     if found is None:
         raise Rejected(
             f"analysis type {name!r} of {s3_key} left the registry: put its file back into "

@@ -87,6 +87,7 @@ class Standing:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     end: BatchState | None = None
     reason: str = ""
+    stopped: str = ""
 
 
 class Restoration(Protocol):

@@ -143,7 +143,10 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A chunk with everything it will send; ``safe_names`` maps a file's position to its copy's name."""
+    """A chunk with everything it will send; ``safe_names`` maps a file's position to its copy's name.
+
+    ``output_uri`` says where its output lies if it was sent by others.
+    """
 
     chunk_id: str
     index: int
@@ -157,6 +160,7 @@ class NewChunk:
     records: tuple[NewRecord, ...]
     created_at: datetime
     estimate_usd: Decimal | None = None
+    output_uri: str = ""
 
 
 # ── chunks and jobs ────────────────────────────────────────────────────────────────────────────
@@ -195,6 +199,7 @@ class Chunk:
     ``unread``: its output is paid for and could not be read so far. ``reason`` says how it ended. After a
     failure it rests until ``wake_after``. ``proven``: a job of its model was seen past validation since the
     last failure.
+    ``output_uri`` names output that lies elsewhere than in its own folder: a job was taken in.
     """
 
     chunk_id: str
@@ -221,6 +226,7 @@ class Chunk:
     reason: str = ""
     wake_after: datetime | None = None
     proven: bool = True
+    output_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +296,16 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentAs:
-    """What a record is in its batch: the file by its position and its key, the type, the attempt."""
+    """What a record is in its batch: the file by its position and its key, the type, the attempt.
+
+    Without ``kind`` the key's ending tells what the file is.
+    """
 
     position: int
     s3_key: str
     analysis_type: str
     attempt: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from consumers.core import rows
+from consumers.core.foreign import Adoption
 from consumers.core.gate import Room
 from consumers.core.jobs import JobReport
 from consumers.core.layout import RecordName
@@ -383,5 +384,5 @@ class Aging(Protocol):
         """Tell whether something is to be done again, and note that it is done now; one caller is told so."""
 
 
-class Store(Batches, Chunks, Records, Reparsing, Watch, Restoration, Aging, Protocol):
+class Store(Batches, Chunks, Records, Reparsing, Watch, Restoration, Adoption, Aging, Protocol):
     """Everything the stages ask of the database."""

@@ -75,7 +75,7 @@ def _summary(output: Output, world: World) -> Iterator[Counts]:
         return
     (info,) = output.summaries
     try:
-        data = b"\n".join(line for _, line in world.objects.lines(info.key))
+        data = b"\n".join(line for _, line in world.objects.lines(info.key, output.bucket))
     except Fault:
         return
     told = read_summary(data, info.key.rpartition("/")[2])

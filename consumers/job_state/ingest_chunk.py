@@ -10,6 +10,7 @@ from consumers.endings import after_end, end_chunk, fail_chunk
 from consumers.job_state.audit import audit
 from consumers.job_state.news import Told
 from consumers.job_state.output import read_output
+from consumers.job_state.places import output_place
 from consumers.parts import write_part
 from schemas.facts import Fact
 from schemas.messages import IngestChunk
@@ -58,8 +59,9 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
     message = chunk.job.message if chunk.job else ""
     output = read_output(chunk, held, world)
     if output is None:
-        if status is JobStatus.COMPLETED:
-            raise Missing(f"the job Completed, but {layout.output_prefix(chunk.folder)} is empty")
+        if status is JobStatus.COMPLETED or chunk.output_uri:
+            place = layout.s3_uri(*output_place(chunk, world))
+            raise Missing(f"the job Completed, but there is no output at {place}")
         reason = message or f"the job ended {status} without output"
         return _ended(fail_chunk(chunk, held, _missing_code(status), reason, world), told)
     why = message if status is JobStatus.FAILED and message else NO_LINE

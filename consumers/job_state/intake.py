@@ -92,7 +92,7 @@ class Intake:
                 yield name, judged
 
     def _judged(self, line: OutputLine, record: SentAs) -> JudgedRecord:
-        asked = planned_analysis(self.world.analyses, record.analysis_type, record.s3_key)
+        asked = planned_analysis(self.world.analyses, record.analysis_type, record.s3_key, record.kind)
         judged = judge(line, asked)
         answered = judged.result is not None
         return JudgedRecord(
@@ -111,7 +111,7 @@ class Intake:
             input_tokens=judged.input_tokens,
             output_tokens=judged.output_tokens,
             cost_usd=self._cost(judged.input_tokens, judged.output_tokens),
-            prompt_version=asked.prompt_version,
+            prompt_version="" if self.chunk.output_uri else asked.prompt_version,
         )
 
     def _pad(self, line: OutputLine) -> None:

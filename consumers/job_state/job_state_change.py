@@ -19,7 +19,7 @@ RUNNING = frozenset({ChunkState.SUBMITTED, ChunkState.IN_PROGRESS})
 def job_state_change(message: JobStateChange, world: World) -> Outcome:
     """Take in one event. Foreign jobs are ignored; an end that Get does not confirm yet comes again."""
     detail = message.detail
-    if not _is_here(detail.arn, world):
+    if not is_here(detail.arn, world):
         return done([Ignored("job of another account or Region", detail.name)])
     chunk = world.store.chunk_of_job(detail.arn, detail.name)
     if chunk is None:
@@ -34,7 +34,7 @@ def job_state_change(message: JobStateChange, world: World) -> Outcome:
     return done(_facts(chunk, report) if changed else (), _follow(chunk.chunk_id, world))
 
 
-def _is_here(arn: str, world: World) -> bool:
+def is_here(arn: str, world: World) -> bool:
     """Tell whether a job's ARN is of our Region and of the account that owns our role."""
     region, account = arn.split(":")[3:5]
     return region == world.policy.region and account == world.policy.role_arn.split(":")[4]

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumers.core import layout
+from consumers.core.layout import S3Place
 from consumers.core.objects import ObjectInfo, Writer
 from consumers.core.results import raw_without_echo
 from consumers.core.rows import Chunk, Held
 from consumers.core.world import World
 from consumers.job_state.intake import Intake, Tally
+from consumers.job_state.places import output_objects, output_place
 
 LONGEST_SUMMARY = 1_000_000
 
@@ -18,6 +20,7 @@ class Output:
     """What was met beside the records that were stored, and the summaries that lie beside the records."""
 
     tally: Tally
+    bucket: str
     summaries: Sequence[ObjectInfo]
 
 
@@ -26,7 +29,8 @@ def read_output(chunk: Chunk, held: Held, world: World) -> Output | None:
 
     A line that is of no use costs itself only. Reading again stores the same.
     """
-    found = list(world.objects.list(layout.output_prefix(chunk.folder)))
+    place = output_place(chunk, world)
+    found = list(output_objects(place, world))
     keys = [info.key for info in found if layout.is_output_records(info.key)]
     if not keys:
         return None
@@ -35,13 +39,14 @@ def read_output(chunk: Chunk, held: Held, world: World) -> Output | None:
     raw = layout.raw_key(chunk.batch_id, chunk.index)
     with world.objects.writer(raw, content_type="application/gzip") as out:
         for key in keys:
-            _read(key, intake, out, world)
-    return Output(intake.finish(), [info for info in summaries if info.bytes <= LONGEST_SUMMARY])
+            _read(S3Place(place.bucket, key), intake, out, world)
+    small = [info for info in summaries if info.bytes <= LONGEST_SUMMARY]
+    return Output(intake.finish(), place.bucket, small)
 
 
-def _read(key: str, intake: Intake, raw: Writer, world: World) -> None:
+def _read(object: S3Place, intake: Intake, raw: Writer, world: World) -> None:
     """Take in one output object and copy its lines, without the echoed prompts, into ``raw``."""
-    for _, line in world.objects.lines(key):
+    for _, line in world.objects.lines(object.key, object.bucket):
         if line.strip():
             raw.write(raw_without_echo(line) + b"\n")
             intake.add(line)

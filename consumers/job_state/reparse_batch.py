@@ -57,7 +57,7 @@ def _reparse(batch_id: str, held: Held, world: World) -> Outcome:
 def _make_anew(part: Part, held: Held, world: World) -> None:
     """Read one chunk again; its part is written where it is older than its records."""
     chunk = world.store.chunk(part.chunk_id)
-    if chunk is None or chunk.job is None:
+    if chunk is None or not (chunk.job or chunk.output_uri):
         return
     read = reread_chunk(chunk, held, world)
     if read.changed or part.written is None:

@@ -129,7 +129,8 @@ def _lines(key: str, world: World) -> Iterator[tuple[RecordName, OutputLine]]:
 
 
 def _judged(line: OutputLine, record: SentAs, world: World) -> Rejudged:
-    judged = judge(line, planned_analysis(world.analyses, record.analysis_type, record.s3_key))
+    asked = planned_analysis(world.analyses, record.analysis_type, record.s3_key, record.kind)
+    judged = judge(line, asked)
     answered = judged.result is not None
     return Rejudged(
         record.position,

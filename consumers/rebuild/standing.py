@@ -4,6 +4,7 @@ import msgspec
 
 from consumers.core import layout
 from consumers.core.faults import Rejected
+from consumers.core.foreign import nothing_bought
 from consumers.core.lifecycle import BatchState
 from consumers.core.plan_reading import PlanHead
 from consumers.core.restored import Standing
@@ -33,6 +34,7 @@ def standing_of(kept: Kept, plans: Plans, world: World) -> Standing:
         retried=newest.retried,
         first_round=newest.first_round,
         cursor=newest.cursor,
+        stopped=_stopped(newest),
         end=manifest.state,
         reason=manifest.reason or "",
     )
@@ -52,7 +54,14 @@ def _running(newest: PlanHead, revision: int, world: World) -> Standing:
         first_round=newest.round if again else newest.first_round,
         canary=world.policy.canary_chunks,
         cursor=newest.cursor,
+        stopped=_stopped(newest),
     )
+
+
+def _stopped(newest: PlanHead) -> str:
+    """Say why nothing of a batch is bought that was taken in; any other may be bought."""
+    source = str(newest.cursor.get("adopted") or "")
+    return nothing_bought(source) if source else ""
 
 
 def _manifest(kept: Kept, world: World) -> _Manifest | None:

@@ -6,6 +6,7 @@ from itertools import islice
 
 from consumers.attempts import attempt
 from consumers.core.faults import Missing
+from consumers.core.foreign import ADOPTING, adopted_from
 from consumers.core.lifecycle import BatchState
 from consumers.core.restored import RESTORING
 from consumers.core.rows import Batch, Held, Leased
@@ -14,7 +15,7 @@ from consumers.submit.cutting import cut_files
 from consumers.submit.finishing import after_plan, finish_plan
 from consumers.submit.reading import read_files
 from schemas.facts import Fact, Ignored
-from schemas.messages import PlanBatch
+from schemas.messages import AdoptJob, PlanBatch
 
 STEPS_A_MESSAGE = 100
 PHASES: Mapping[str, Callable[[Batch, Held, World], Iterator[list[Fact]]]] = {
@@ -33,6 +34,8 @@ def plan_batch(message: PlanBatch, world: World) -> Outcome:
         return done(then=after_plan(batch, world))
     if batch.cursor.get("phase") == RESTORING:
         return done([Ignored("it is being restored by `novabatch reconcile --rebuild`", batch.batch_id)])
+    if batch.cursor.get("phase") == ADOPTING:
+        return done(then=[AdoptJob(source=adopted_from(batch), model=batch.cursor.get("model"))])
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Done()

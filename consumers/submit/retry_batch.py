@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from consumers.attempts import attempt, recover
 from consumers.core.cutting import Item
 from consumers.core.faults import Fault
+from consumers.core.foreign import adopted_from, not_planned_here
 from consumers.core.lifecycle import BATCH_ENDS
 from consumers.core.retry import tokens_asked_again
 from consumers.core.rows import RECHECKED, Batch, Held, Leased, NewFile
@@ -57,6 +58,8 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
 
 def _answered(message: RetryBatch, batch: Batch, world: World) -> Outcome | None:
     """Answer a message that needs nothing done; None if the batch is to be retried."""
+    if source := adopted_from(batch):
+        return Refuse("adopted", not_planned_here(batch.batch_id, source))
     seen = message.revision
     if seen is not None and batch.retried >= seen:
         return done([Ignored("retried already", batch.batch_id)], _following(batch.batch_id, world))

@@ -134,6 +134,7 @@ def _report(job: Mapping[str, Any]) -> JobReport:
         output_uri=job.get("outputDataConfig", {}).get("s3OutputDataConfig", {}).get("s3Uri", ""),
         submitted_at=_utc(job.get("submitTime")),
         ended_at=_utc(job.get("endTime")),
+        model=job.get("modelId", ""),
     )
 
 

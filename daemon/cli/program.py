@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "cancel": "sending:cancel",
     "retry": "sending:retry",
     "reparse": "reparsing:reparse",
+    "adopt": "adopting:adopt",
     "pause": "steering:pause",
     "resume": "steering:resume",
     "reconcile": "running:reconcile",

@@ -103,6 +103,7 @@ def retry(batch: str) -> None:
 
     The batch must have ended; permanent failures are tried again, too, and refused files looked at again.
     """
+    from consumers.core.foreign import adopted_from, not_planned_here
     from consumers.core.lifecycle import BATCH_ENDS, BatchState
     from consumers.resubmission import never_planned
     from schemas.messages import RetryBatch
@@ -110,6 +111,8 @@ def retry(batch: str) -> None:
     with open_access() as access:
         batch_id = access.batch_id_of(batch)
         stored = access.store.batch(batch_id)
+        if stored is not None and (source := adopted_from(stored)):
+            raise click.ClickException(not_planned_here(batch_id, source))
         if stored is None or stored.state not in BATCH_ENDS:
             state = stored.state if stored else "gone"
             raise click.ClickException(

@@ -8,8 +8,6 @@ import pytest
 from daemon.cli.program import VERBS
 from tests.cli.command_line import CommandLine
 
-OF_LATER = ("adopt",)
-
 
 def test_help_names_every_verb_with_a_whole_sentence(cli: CommandLine) -> None:
     lines = {line.split()[0]: line for line in cli.ok("--help").splitlines() if line.startswith("  ")}
@@ -21,11 +19,6 @@ def test_help_names_every_verb_with_a_whole_sentence(cli: CommandLine) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_has_its_own_help(cli: CommandLine, verb: str) -> None:
     assert "Usage: novabatch" in cli.ok(verb, "--help")
-
-
-@pytest.mark.parametrize("verb", OF_LATER)
-def test_a_verb_that_does_nothing_yet_is_not_there(cli: CommandLine, verb: str) -> None:
-    assert "No such command" in cli.refused(verb, code=2)
 
 
 def test_help_loads_neither_aws_nor_a_database() -> None:

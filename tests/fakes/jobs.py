@@ -133,6 +133,7 @@ class FakeJobs:
             output_uri=request.output_uri,
             submitted_at=self._now(),
             ended_at=None,
+            model=request.model,
         )
         return arn
 

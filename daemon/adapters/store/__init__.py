@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine
 
+from daemon.adapters.store.adopting import Adopting
 from daemon.adapters.store.aging import Aging
 from daemon.adapters.store.batches import Batches
 from daemon.adapters.store.chunks import Chunks
@@ -56,6 +57,7 @@ class SqlStore(
     Reparsing,
     Sums,
     Watch,
+    Adopting,
     Restoring,
     RestoredResults,
     RestoredEnds,

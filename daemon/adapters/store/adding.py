@@ -49,6 +49,7 @@ def _chunk_row(batch_id: str, chunk: NewChunk) -> dict[str, Any]:
         "bytes": chunk.bytes,
         "padding": chunk.padding,
         "estimate_usd": chunk.estimate_usd,
+        "output_uri": chunk.output_uri or None,
         "created_at": chunk.created_at,
         "failures": {},
     }

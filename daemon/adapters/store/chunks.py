@@ -191,6 +191,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         reason=row.reason,
         wake_after=row.wake_after,
         proven=row.proven,
+        output_uri=row.output_uri or "",
     )
 
 

@@ -36,7 +36,7 @@ class Plans:
         """Add files to the plan, with the records they need not buy, and move its cursor."""
         rows = [file_row(held.id, file) for file in files]
         with self.database.write() as connection:
-            _move_cursor(connection, held, cursor)
+            move_cursor(connection, held, cursor)
             insert_new(connection, _files, rows)
             add_links(connection, held.id, files)
 
@@ -63,7 +63,7 @@ class Plans:
     def plan_chunks(self, held: Held, chunks: Sequence[NewChunk], cursor: Mapping[str, object]) -> None:
         """Add chunks with their files and records and move the cursor."""
         with self.database.write() as connection:
-            _move_cursor(connection, held, cursor)
+            move_cursor(connection, held, cursor)
             add_chunks(connection, held.id, chunks)
 
     def chunk_plans(self, batch_id: str, round: int) -> Iterator[NewChunk]:
@@ -94,7 +94,8 @@ _UNCUT: list[Any] = [
 ]
 
 
-def _move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object]) -> None:
+def move_cursor(connection: Connection, held: Held, cursor: Mapping[str, object]) -> None:
+    """Move the cursor of a plan in the making, under its lease, within a transaction."""
     guard(connection, held)
     row = update(batches).where(batches.c.batch_id == held.id, batches.c.state == BatchState.PLANNING)
     connection.execute(row.values(cursor=dict(cursor), **WORKED))
@@ -194,4 +195,5 @@ def _plan(row: Row[Any], names: Mapping[int, str], sent: Sequence[NewRecord]) ->
         tuple(sent),
         row.created_at,
         row.estimate_usd,
+        row.output_uri or "",
     )

@@ -87,7 +87,7 @@ class Records:
         with self.database.read() as connection:
             return {
                 RecordName(row.file_id, row.analysis_type): SentAs(
-                    row.position, row.s3_key, row.analysis_type, row.attempt
+                    row.position, row.s3_key, row.analysis_type, row.attempt, row.kind
                 )
                 for row in connection.execute(SENT[connection.dialect.name], asked)
                 if row.chunk_id == chunk_id

@@ -175,6 +175,7 @@ def _stand(connection: Connection, row: Row[Any], standing: Standing, now: datet
     if row.state == BatchState.PLANNING:
         cursor = {**standing.cursor, "phase": "finish"}
         canary = _canary(connection, row.batch_id, standing)
+        values["stopped"] = standing.stopped
         move_batch(connection, which, BatchState.PLANNED, cursor=cursor, canary=canary, wake_after=None)
     mine = select(jobs.c.ended_at).join(chunks, chunks.c.chunk_id == jobs.c.chunk_id)
     mine = mine.where(chunks.c.batch_id == row.batch_id)

@@ -98,7 +98,15 @@ def add_restored(
     known = set(connection.execute(select(chunks.c.chunk_id).where(chunks.c.chunk_id.in_(ids))).scalars())
     add_chunks(connection, batch_id, [each.chunk for each in restored if each.chunk.chunk_id not in known])
     for each in restored:
+        if each.chunk.output_uri:
+            _let_read(connection, each.chunk.chunk_id)
         _give_job(connection, each, now)
+
+
+def _let_read(connection: Connection, chunk_id: str) -> None:
+    """Let a chunk whose output others wrote wait for its reading: it is never sent."""
+    for state in (ChunkState.PREPARING, ChunkState.READY, ChunkState.ENDED):
+        move_chunk(connection, chunks.c.chunk_id == chunk_id, state)
 
 
 def _give_job(connection: Connection, restored: RestoredChunk, now: datetime) -> None:

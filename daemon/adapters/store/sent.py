@@ -23,14 +23,18 @@ def _on_sqlite() -> Select[Any]:
     file = and_(files.c.batch_id == _batch, files.c.file_id == names.c.value)
     record = and_(records.c.batch_id == _batch, records.c.position == files.c.position)
     joined = names.outerjoin(files, file).outerjoin(records, record)
-    return select(files.c.file_id, files.c.position, files.c.s3_key, *_of_record).select_from(joined)
+    return select(files.c.file_id, files.c.position, files.c.s3_key, files.c.kind, *_of_record).select_from(
+        joined
+    )
 
 
 def _on_postgresql() -> Select[Any]:
     """What has a limit of its own is asked for each row of what stands before it."""
     names = TEXTS["postgresql"]
     named = and_(files.c.batch_id == _batch, files.c.file_id == names.c.value)
-    file = lateral(select(files.c.file_id, files.c.position, files.c.s3_key).where(named).limit(1))
+    file = lateral(
+        select(files.c.file_id, files.c.position, files.c.s3_key, files.c.kind).where(named).limit(1)
+    )
     sent = and_(records.c.batch_id == _batch, records.c.position == file.c.position)
     record = lateral(select(*_of_record).where(sent).limit(MOST_RECORDS))
     joined = names.join(file, true()).join(record, true())

@@ -1,0 +1,69 @@
+"""The verb that takes in what others bought: adopt."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.cli.access import Access, open_access
+
+if TYPE_CHECKING:
+    from consumers.core.rows import Held, Leased
+    from schemas.messages import AdoptJob
+
+
+@click.command()
+@click.argument("source", metavar="JOB_ARN|OUTPUT_URI")
+@click.option("--model", help="Whose price counts where no job says it (an id or an alias).")
+def adopt(source: str, model: str | None) -> None:
+    """Take in the output of a job of others.
+
+    It must have ended. OUTPUT_URI is the folder of one job, or its object that ends in .jsonl.out.
+
+    Nothing is bought, moved or deleted; doing it again changes nothing.
+    """
+    from consumers.core import layout
+    from consumers.core.foreign import request_id_of
+    from consumers.core.lifecycle import BatchState
+
+    message = _message(source, model)
+    request_id = request_id_of(message.source)
+    batch_id = layout.batch_id(request_id)
+    with open_access() as access:
+        stored = access.store.batch(batch_id)
+        if stored is not None and stored.state is not BatchState.PLANNING:
+            click.echo(f"taken in already as batch {batch_id}, which is {stored.state}; nothing was sent")
+            return
+        _check(message, access)
+        access.send(message)
+    click.echo(request_id)
+    click.echo(f"sent adopt_job for batch {batch_id}: see `novabatch status {batch_id}`", err=True)
+
+
+def _message(source: str, model: str | None) -> "AdoptJob":
+    """Read the arguments as the consumer would read the message."""
+    from pydantic import ValidationError
+
+    from schemas.messages import AdoptJob
+    from schemas.parsing import explain
+
+    try:
+        return AdoptJob(source=source, model=model)
+    except ValidationError as error:
+        raise click.ClickException(explain(error)) from error
+
+
+def _check(message: "AdoptJob", access: Access) -> None:
+    """Refuse at once what the consumer would refuse."""
+    from consumers.core.world import Refuse
+    from consumers.job_state.foreign_output import find_output
+    from daemon.cli.worlds import world_of
+
+    found = find_output(message, world_of(access, _no_lease, lambda: None))
+    if isinstance(found, Refuse):
+        raise click.ClickException(f"{found.code}: {found.why}")
+
+
+def _no_lease(kind: "Leased", id: str) -> "Held | None":
+    """Take none: only what can be told without one is asked."""
+    del kind, id
+    return None
