@@ -29,6 +29,7 @@ FINDING_KINDS = (
     "job_not_stopped",
     "jobs_not_listed",
     "model_unknown",
+    "key_unknown",
     "plan_failed",
     "plan_failing",
     "throttled_failing",
@@ -38,6 +39,7 @@ FINDING_KINDS = (
     "settle_failing",
     "cleanup_failing",
     "reparse_failing",
+    "adopt_failing",
     "raw_failing",
 )
 

@@ -6,14 +6,13 @@ from consumers.core.foreign import ADOPTING, nothing_bought, request_id_of, requ
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Batch, Held, Leased, NewBatch
 from consumers.core.world import Done, Outcome, Refuse, World, done
+from consumers.findings import find
 from consumers.job_state.foreign_output import ForeignOutput, find_output
 from consumers.job_state.foreign_pages import chunk_of, pages, take_page
 from consumers.naming import stored_batch
 from consumers.planning import put_plan
-from schemas.facts import BatchAccepted, BatchPlanned, Fact, FindingMade, Ignored
+from schemas.facts import BatchAccepted, BatchPlanned, Fact, Ignored
 from schemas.messages import AdoptJob, IngestChunk, SettleBatch, Terms
-
-KEY_UNKNOWN = "key_unknown"
 
 
 def adopt_job(message: AdoptJob, world: World) -> Outcome:
@@ -71,5 +70,4 @@ def _nameless(batch_id: str, world: World) -> list[Fact]:
     if not count:
         return []
     detail = f"the output names no S3 URI for {count} files: their results have the file_id alone"
-    world.store.find(KEY_UNKNOWN, batch_id, detail, world.now)
-    return [FindingMade(KEY_UNKNOWN, batch_id, detail)]
+    return [find("key_unknown", batch_id, detail, world)]
