@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from consumers.core.faults import LeaseLost
+from consumers.core.gate import Room
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import RECHECKED, Batch, Held, Leased, NewChunk, NewFile
 from daemon.adapters.store import SqlStore
@@ -248,6 +249,18 @@ def test_an_early_round_takes_what_waits_although_other_chunks_go_on(store: SqlS
     assert [record.position for record in store.failed_records(held.id)] == [1]
     assert [record.chunk_id for record in store.failed_of(second)] == [second]
     assert dict(store.chunk_ids(BATCH.batch_id))[third] is not None
+
+
+def test_an_early_round_takes_no_number_that_a_split_took_meanwhile(store: SqlStore) -> None:
+    first, second = plant(store, chunks=2, files=1)
+    run(store, first, Outcome.MODEL_ERROR)
+    held = hold_batch(store, BATCH.batch_id)
+    chunk = new_chunk(BATCH, store.next_index(BATCH.batch_id), [0], round=1, attempt=2)
+    staging = hold_chunk(store, second)
+    assert store.open_staging(staging, Room(20, 20), NOW) == "open"
+    assert store.split(staging, [new_chunk(BATCH, 2, [1])], "SPLIT: too large", NOW)
+    assert not store.add_early_round(held, 1, [chunk], {})
+    assert batch_of(store).round == 0
 
 
 @pytest.mark.parametrize("how", ["cancelled", "stopped", "ended"])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from consumers.core.faults import Rejected
@@ -31,6 +31,13 @@ def add_chunks(connection: Connection, batch_id: str, new: Sequence[NewChunk]) -
     insert_new(
         connection, records, [_record_row(batch_id, chunk, each) for chunk in new for each in chunk.records]
     )
+
+
+def next_number(connection: Connection, batch_id: str) -> int:
+    """Return the number that the next chunk of a batch gets."""
+    last = select(func.max(chunks.c.number)).where(chunks.c.batch_id == batch_id)
+    number = connection.execute(last).scalar_one()
+    return 0 if number is None else int(number) + 1
 
 
 def _chunk_row(batch_id: str, chunk: NewChunk) -> dict[str, Any]:

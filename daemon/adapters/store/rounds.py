@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, true, update
 
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Held, NewChunk
-from daemon.adapters.store.adding import add_chunks
+from daemon.adapters.store.adding import add_chunks, next_number
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
+from daemon.adapters.store.model_rows import lock_model
 from daemon.adapters.store.moves import move_batch
 from daemon.adapters.store.refused import take_in
 from daemon.adapters.tables import batches, chunk_over, chunk_resends, chunks, records, state_in
+from schemas.models import base_model
 
 
 class Rounds:
@@ -21,9 +23,8 @@ class Rounds:
 
     def next_index(self, batch_id: str) -> int:
         """Return the number of the next chunk of a batch."""
-        asked = select(func.coalesce(func.max(chunks.c.number), -1) + 1).where(chunks.c.batch_id == batch_id)
         with self.database.read() as connection:
-            return int(connection.execute(asked).scalar_one())
+            return next_number(connection, batch_id)
 
     def add_round(self, held: Held, round: int, chunks: Iterable[NewChunk], changes: int) -> bool:
         """Add the next round of chunks, one by one as they come; an ended batch opens again.
@@ -49,12 +50,18 @@ class Rounds:
     def add_early_round(
         self, held: Held, round: int, chunks: Sequence[NewChunk], left: Mapping[str, int]
     ) -> bool:
-        """Add full chunks to a batch that runs; ``left`` is what still waits of each chunk they came from."""
+        """Add full chunks to a batch that runs; ``left`` is what still waits of each chunk they came from.
+
+        Under the model's lock, as a split is: their numbers must still be free.
+        """
         running = state_in(batches, [BatchState.PLANNED, BatchState.RUNNING])
         goes_on = and_(running, ~batches.c.cancelled, batches.c.stopped == "")
         step = update(batches).where(batches.c.batch_id == held.id, batches.c.round == round - 1, goes_on)
         with self.database.write() as connection:
+            lock_model(connection, base_model(chunks[0].model))
             guard(connection, held)
+            if next_number(connection, held.id) != chunks[0].index:
+                return False
             if not connection.execute(step.values(round=round)).rowcount:
                 return False
             for chunk_id, waiting in left.items():

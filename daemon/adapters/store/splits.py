@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, select, update
 
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Held, Measured, NewChunk
-from daemon.adapters.store.adding import add_chunks
+from daemon.adapters.store.adding import add_chunks, next_number
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
@@ -35,11 +35,6 @@ class Splits:
     """Chunks that are not as they were planned."""
 
     database: Database
-
-    def next_index(self, batch_id: str) -> int:
-        """Return the number of the next chunk of a batch."""
-        with self.database.read() as connection:
-            return _next_index(connection, batch_id)
 
     def remeasure(self, held: Held, measured: Sequence[Measured]) -> None:
         """Store sizes and ETags of files of the chunk that are not as planned; each file only once.
@@ -86,18 +81,12 @@ class Splits:
             return True
 
 
-def _next_index(connection: Connection, batch_id: str) -> int:
-    last = select(func.max(chunks.c.number)).where(chunks.c.batch_id == batch_id)
-    number = connection.execute(last).scalar_one()
-    return 0 if number is None else int(number) + 1
-
-
 def _may_add(connection: Connection, batch_id: str, index: int) -> bool:
     """Tell whether a batch goes on and a number is free: one split at a time, under the model's lock."""
     cancelled = select(batches.c.cancelled).where(batches.c.batch_id == batch_id)
     if connection.execute(cancelled).scalar_one():
         return False
-    return _next_index(connection, batch_id) == index
+    return next_number(connection, batch_id) == index
 
 
 def _count_change(connection: Connection, batch_id: str, chunk_id: str) -> None:
