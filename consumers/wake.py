@@ -2,9 +2,10 @@
 
 from consumers.core import layout
 from consumers.core.gate import Room
+from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Chunk
 from consumers.core.world import Policy, World
-from schemas.messages import SubmitChunk
+from schemas.messages import IngestChunk, SubmitChunk
 from schemas.models import Model
 
 
@@ -32,6 +33,14 @@ def next_chunk(model_id: str, world: World) -> tuple[SubmitChunk, ...]:
     are never more of them than there was room for.
     """
     return _next_up(model_id, world)[:1]
+
+
+def results_of(chunk: Chunk) -> tuple[IngestChunk, ...]:
+    """Return the message for the results of a job that has ended.
+
+    Also for who had the chunk in hand when the job ended: whoever came for the results then found it held.
+    """
+    return (IngestChunk(chunk_id=chunk.chunk_id),) if chunk.state is ChunkState.ENDED else ()
 
 
 def after_job(chunk: Chunk, world: World) -> tuple[SubmitChunk, ...]:

@@ -7,10 +7,9 @@ from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, PAST_VALIDATION, ChunkState
 from consumers.core.rows import Chunk
 from consumers.core.world import Later, Outcome, World, done
-from consumers.wake import after_job, next_chunk
+from consumers.wake import after_job, next_chunk, results_of
 from schemas.facts import Fact, Ignored, JobChanged
 from schemas.job_events import JobDetail, JobStateChange
-from schemas.messages import IngestChunk
 
 UNCONFIRMED = 20.0
 RUNNING = frozenset({ChunkState.SUBMITTED, ChunkState.IN_PROGRESS})
@@ -60,6 +59,6 @@ def _follow(chunk_id: str, world: World) -> tuple[BaseModel, ...]:
     if chunk is None or chunk.job is None:
         return ()
     if chunk.state is ChunkState.ENDED:
-        return (*after_job(chunk, world), IngestChunk(chunk_id=chunk_id))
+        return (*after_job(chunk, world), *results_of(chunk))
     proves = chunk.state in RUNNING and chunk.job.status in PAST_VALIDATION
     return next_chunk(chunk.model, world) if proves else ()

@@ -10,7 +10,7 @@ from consumers.core.jobs import JobRequest
 from consumers.core.rows import Chunk, Held, Job
 from consumers.core.world import Done, Later, Outcome, World, done
 from consumers.endings import cancel_chunk, ended, fail_chunk, turned_away
-from consumers.wake import next_chunk, room_for
+from consumers.wake import next_chunk, results_of, room_for
 from schemas.facts import ChunkMoved, Fact, JobChanged, SlotsBlocked
 
 CREATE = "create"
@@ -124,7 +124,7 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
     now = world.store.chunk(chunk.chunk_id)
     if now is not None and now.cancelled:
         world.jobs.stop(arn)
-    return done(facts, next_chunk(chunk.model, world))
+    return done(facts, (*next_chunk(chunk.model, world), *results_of(now or chunk)))
 
 
 def _refused(fault: Fault, chunk: Chunk, held: Held, world: World) -> Done:

@@ -14,7 +14,7 @@ from consumers.findings import find
 from consumers.parts import write_part
 from consumers.submit.job import create_job
 from consumers.submit.staging import stage_chunk
-from consumers.wake import next_chunk, room_for
+from consumers.wake import next_chunk, results_of, room_for
 from schemas.facts import Fact
 from schemas.messages import SubmitChunk
 
@@ -105,7 +105,9 @@ def _give_up(chunk: Chunk, held: Held, count: int, fault: Fault, world: World) -
 
 
 def _follow(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
-    return after_end(chunk, world) if chunk.state in CHUNK_ENDS else next_chunk(chunk.model, world)
+    if chunk.state in CHUNK_ENDS:
+        return after_end(chunk, world)
+    return (*next_chunk(chunk.model, world), *results_of(chunk))
 
 
 def reread(chunk: Chunk, world: World) -> Chunk:

@@ -6,7 +6,8 @@ from consumers.core import layout
 from consumers.core.faults import Denied, NameTaken, PassingFault, QuotaExceeded, Rejected, Throttled
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from schemas.job_events import JobStateChange
-from schemas.messages import Reconcile, SubmitChunk
+from schemas.messages import IngestChunk, Reconcile, SubmitChunk
+from tests.stages.moments import at_call
 from tests.stages.simulation import Simulation
 
 
@@ -112,6 +113,19 @@ def test_an_event_faster_than_our_own_note_is_matched_by_name(sim: Simulation) -
     batch_id = sim.submit(sim.media(2))
     assert sim.batch(batch_id).state is BatchState.COMPLETED
     assert len(sim.jobs.created) == 1
+
+
+def test_results_are_read_though_whoever_came_for_them_found_the_chunk_held(sim: Simulation) -> None:
+    def end_at_once() -> None:
+        (arn,) = sim.jobs.reports
+        sim.answers.write_output(sim.objects, sim.jobs.requests[arn], arn)
+        sim.handle(JobStateChange.hint(arn, sim.jobs.finish(arn).name, "Completed"))
+        sim.handle(sim.queue.pop())
+
+    at_call(sim, "jobs.create", "done", act=end_at_once)
+    batch_id = sim.submit(sim.media(2))
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert IngestChunk in {type(message) for message in sim.log}
 
 
 def test_a_foreign_jobs_event_changes_nothing(sim: Simulation) -> None:
