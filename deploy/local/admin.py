@@ -36,6 +36,7 @@ class Admin:
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("GET", "settings"): lambda _: asdict(engine.knobs),
             ("POST", "settings"): self._change_settings,
+            ("POST", "caller"): lambda asked: calls.of(**asked),
             ("POST", "return"): lambda asked: _return_messages(**asked),
             ("POST", "reset"): lambda _: self._reset(),
         }

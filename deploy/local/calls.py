@@ -3,6 +3,8 @@
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,21 +65,42 @@ def _s3_operation(method: str, path: str, query_string: str, environ: Environ) -
 
 
 class Calls:
-    """Counts of answered calls by service, operation and HTTP status."""
+    """Counts of answered calls by service, operation and HTTP status, and who makes which."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._made: dict[str, Counter[str]] = {}
+        self._open: list[tuple[str, str]] = []
 
     def add(self, service: str, operation: str, status: str) -> None:
         """Count one call; the status of a dropped connection is `lost`."""
         with self._lock:
             self._counts[service, operation, status] += 1
 
+    @contextmanager
+    def open(self, caller: str, operation: str) -> Iterator[None]:
+        """Note a call for as long as it is worked on."""
+        with self._lock:
+            self._made.setdefault(caller, Counter())[operation] += 1
+            self._open.append((caller, operation))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open.remove((caller, operation))
+
+    def of(self, caller: str) -> dict[str, Any]:
+        """Return `{"made": {operation: n}, "open": [operation]}` of a caller, by its access key id."""
+        with self._lock:
+            made = dict(self._made.get(caller, {}))
+            return {"made": made, "open": [operation for name, operation in self._open if name == caller]}
+
     def clear(self) -> None:
         """Begin to count anew."""
         with self._lock:
             self._counts.clear()
+            self._made.clear()
 
     def describe(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return `{service: {operation: {"total": n, status: n}}}`."""

@@ -41,6 +41,10 @@ class Control:
         counted: dict[str, Any] = self._ask("GET", "calls")["calls"]
         return counted
 
+    def calls_of(self, caller: str) -> dict[str, Any]:
+        """Return the calls `made` by who signs with an access key id, by operation, and those `open` now."""
+        return self._ask("POST", "caller", {"caller": caller})
+
     def jobs(self) -> list[dict[str, Any]]:
         """Return every job made, with the ids of its records and of those bought."""
         jobs: list[dict[str, Any]] = self._ask("GET", "calls")["jobs"]

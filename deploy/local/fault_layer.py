@@ -31,8 +31,19 @@ class FaultLayer:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         service, operation = name_of(environ)
-        text, caller = environ.get("RAW_URI", ""), caller_of(environ)
-        fault = self._faults.for_call(service, operation, text, caller)
+        caller = caller_of(environ)
+        with self._calls.open(caller, operation):
+            fault = self._faults.for_call(service, operation, environ.get("RAW_URI", ""), caller)
+            return self._answer(fault, environ, start_response, service, operation)
+
+    def _answer(
+        self,
+        fault: CallFault | None,
+        environ: Environ,
+        start_response: StartResponse,
+        service: str,
+        operation: str,
+    ) -> Iterable[bytes]:
         if fault is None:
             return self._inner(environ, self._counted(start_response, service, operation))
         if fault.latency:

@@ -107,11 +107,15 @@ def test_a_call_is_held_before_or_after_it_is_carried_out_and_never_answered(
         call = pool.submit(emulator.create)
         held = until(lambda: emulator.control.faults()["calls"][0]["held"])
         assert held == ["CreateModelInvocationJob"]
+        mine = emulator.control.calls_of(stack.ACCESS_KEY)
+        assert mine["open"] == held
+        assert mine["made"]["CreateModelInvocationJob"] == 1
         assert [job["name"] for job in emulator.control.jobs()] == made
         emulator.control.clear_faults()
         with pytest.raises(HTTPClientError):
             call.result(10)
     assert [job["name"] for job in emulator.control.jobs()] == made
+    until(lambda: not emulator.control.calls_of(stack.ACCESS_KEY)["open"])
 
 
 def test_a_fault_can_be_for_one_caller_only(emulator: LocalAws) -> None:

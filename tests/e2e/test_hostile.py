@@ -35,7 +35,7 @@ def dead_letters(running: Machine) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_two_hundred_hostile_messages_are_buried_while_a_good_batch_goes_through(tmp_path: Path) -> None:
     hostile = [*SENDABLE, *islice(cycle(SMALL), COUNT - len(SENDABLE))]
     # Nobody dies here: a slow machine must not make a message come twice.

@@ -167,7 +167,7 @@ def dead_letters(running: Machine, queues: Iterable[str]) -> int:
     return sum(running.dead_letters(queue) for queue in queues)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_the_production_runs_all_succeed_and_leave_every_original_alone(tmp_path: Path) -> None:
     with machine(tmp_path, step_seconds=0.05, **AS_IN_PRODUCTION) as running:
         running.local.server.control.set(
@@ -181,6 +181,6 @@ def test_the_production_runs_all_succeed_and_leave_every_original_alone(tmp_path
             check_chunks(running, run, batch_id)
             check_results(running, run, batch_id)
             check_bill(running, run, batch_id)
-        assert processes.wait_until(running.is_clean, 30)
+        assert processes.wait_until(running.is_clean, 60)
         assert originals(running) == before
         assert dead_letters(running, QUEUES.values()) == 0

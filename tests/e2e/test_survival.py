@@ -2,18 +2,24 @@
 
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from deploy.local import processes, stack
-from tests.e2e.machine import CONSUMERS, Machine, machine
+from tests.e2e import forks
+from tests.e2e.machine import CONSUMERS, QUEUES, Machine, machine
 
 FILES = 9
 TYPES = ["summary", "chapters"]
+VICTIM = "victim"
 KILLS = 20
-# How many of the kills must have struck a process that had a message in hand.
+# How many of the kills must strike a process that has a message in hand; there are more kills until they do.
 LEAST_AT_WORK = 3
+LONGEST_LIFE = 0.8
 # Nine files in chunks of three, and one more chunk for the records that fail once.
 JOBS_A_BATCH = 4
 
@@ -45,7 +51,26 @@ def check(running: Machine, batch_id: str) -> None:
     assert len(running.jobs(batch_id)) == len(running.store.chunk_ids(batch_id)) == JOBS_A_BATCH
 
 
-@pytest.mark.timeout(220)
+@contextmanager
+def consumer(running: Machine, role: str, log: Path) -> Iterator[BaseProcess]:
+    """Run a consumer, from the time it begins to receive; it is killed at the end of the block."""
+    environment = running.local.consumer_environment()
+    environment |= {"AWS_ACCESS_KEY_ID": VICTIM, "NOVABATCH_HTTP_PORT": "0"}
+    before = polls(running)
+    process = forks.start(role, environment, log)
+    try:
+        assert processes.wait_until(lambda: polls(running) > before, 60)
+        yield process
+    finally:
+        forks.kill(process)
+
+
+def polls(running: Machine) -> int:
+    """Count how often the victims have asked for messages."""
+    return int(running.local.server.control.calls_of(VICTIM)["made"].get("ReceiveMessage", 0))
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("victim", CONSUMERS)
 def test_a_consumer_killed_at_twenty_random_instants_loses_nothing_and_buys_nothing_twice(
     tmp_path: Path, victim: str
@@ -54,23 +79,23 @@ def test_a_consumer_killed_at_twenty_random_instants_loses_nothing_and_buys_noth
     with machine(tmp_path, start=[name for name in CONSUMERS if name != victim]) as running:
         make_trouble(running)
         batches: list[str] = []
-        at_work = 0
-        for kill in range(KILLS):
+        kills = at_work = 0
+        while kills < KILLS or at_work < LEAST_AT_WORK:
             if not batches or running.ended(batches[-1]):
-                files = running.originals(f"run{kill}", FILES)
-                batches.append(running.post(f"run{kill}", files, analysis_types=TYPES))
-            running.start(victim)
-            processes.wait_until(lambda: False, chance.uniform(0.0, 0.8))
-            at_work += running.kill(victim)
-        running.start(victim)
-        running.wait_for_end(batches, 90)
-        for batch_id in batches:
-            check(running, batch_id)
-        assert processes.wait_until(running.is_clean, 30)
-        assert at_work >= LEAST_AT_WORK
+                files = running.originals(f"run{kills}", FILES)
+                batches.append(running.post(f"run{kills}", files, analysis_types=TYPES))
+            with consumer(running, victim, tmp_path / "victim.log"):
+                processes.wait_until(lambda: False, chance.uniform(0.0, LONGEST_LIFE))
+            kills += 1
+            at_work += running.in_flight(QUEUES[victim]) > 0
+        with consumer(running, victim, tmp_path / "victim.log"):
+            running.wait_for_end(batches, 90)
+            for batch_id in batches:
+                check(running, batch_id)
+            assert processes.wait_until(running.is_clean, 60)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_without_a_single_event_reconcile_brings_every_batch_to_its_end(tmp_path: Path) -> None:
     with machine(tmp_path, NOVABATCH_RECONCILE_INTERVAL="3600") as running:
         running.local.server.control.add_faults(events={"drop_events": 1.0})
@@ -82,9 +107,9 @@ def test_without_a_single_event_reconcile_brings_every_batch_to_its_end(tmp_path
             child = processes.start(
                 "reconcile", command, running.local.consumer_environment(), tmp_path / "logs"
             )
-            assert child.process.wait(30) == 0, child.tail()
+            assert child.process.wait(60) == 0, child.tail()
             return running.ended(batch_id)
 
-        assert processes.wait_until(ended_after_a_pass, 60)
+        assert processes.wait_until(ended_after_a_pass, 120)
         check(running, batch_id)
         assert running.dead_letters(stack.STATE_QUEUE) == 0
