@@ -42,6 +42,17 @@ def fail_for_good(sim: Simulation, batch_id: str) -> None:
     sim.finish_jobs(JobStatus.FAILED, output=False, message="Access denied to the S3 location")
 
 
+def expire(sim: Simulation, batch_id: str) -> None:
+    """Let each job run out of time before anything was done, until no other is tried.
+
+    Three such chunks in a row pause their model; a person lets it go on.
+    """
+    for _ in range(sim.policy.max_attempts):
+        sim.finish_jobs(JobStatus.EXPIRED, output=False)
+    assert {line["error"]["code"] for line in sim.results(batch_id)} == {"JOB_EXPIRED"}
+    assert sim.store.resume("*")
+
+
 def stop(sim: Simulation, batch_id: str) -> None:
     """Let the job be stopped behind our back, with nothing done."""
     sim.finish_jobs(JobStatus.STOPPED, output=False)
@@ -70,6 +81,7 @@ Ending = Callable[[Simulation, str], None]
         ([HOPELESS] * 2, finish, "TRUNCATED"),
         ([None] * 3, finish, "MISSING"),
         ([], fail_for_good, "MISSING"),
+        ([], expire, "MISSING"),
         ([], stop, "MISSING"),
         ([], cancel, "MISSING"),
     ],
@@ -169,6 +181,16 @@ def test_what_is_good_is_kept(
     assert sim.answers.bought == {"file-1:summary": bought, "file-2:summary": 2}
     assert told(sim, batch_id) == {1: (outcome, 1), 2: ("SUCCEEDED", 2)}
     assert sim.batch(batch_id).state is state
+
+
+def test_records_of_a_job_that_expired_are_sent_again_by_themselves(sim: Simulation) -> None:
+    batch_id = sim.submit(sim.media(2))
+    sim.finish_jobs(JobStatus.EXPIRED, output=False)
+    assert sim.batch(batch_id).state is BatchState.RUNNING
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert told(sim, batch_id) == {1: ("SUCCEEDED", 2), 2: ("SUCCEEDED", 2)}
+    assert sim.batch(batch_id).revision == 1
 
 
 def test_a_hopelessly_cut_answer_is_asked_for_with_more_tokens(sim: Simulation) -> None:
