@@ -58,7 +58,7 @@ def parts_for(url: str, **settings: str) -> Iterator[Parts]:
 @pytest.mark.parametrize("width", [3, 7])
 def test_as_many_copies_are_under_way_as_copy_concurrency_says(width: int) -> None:
     crowd = Crowd(width)
-    wanted = [Copy(n, "media", f"k{n}", "v1", f"copies/{n}", "video/mp4") for n in range(3 * width)]
+    wanted = [Copy(n, "media", f"k{n}", "v1", f"copies/{n}", "video/mp4") for n in range(12 * width)]
     with (
         serve(crowd.answer) as stub,
         parts_for(stub.url, NOVABATCH_BUCKET="media", NOVABATCH_COPY_CONCURRENCY=str(width)) as parts,

@@ -58,13 +58,14 @@ LARGE = [f"L{number:04}.mov" for number in range(1, 61)]
 LARGE_BYTES, SMALL_BYTES = 90_000, 100
 RUNS = {
     "300 videos, 35 with spaces and commas": [*SPACED, *PLAIN[:265]],
+    "200 files": PLAIN[:200],
     "329 videos": PLAIN[:329],
     "464 videos": PLAIN,
     "35 videos": SPACED,
     "special characters": SPECIAL,
     "over 5 GB": LARGE,
 }
-CHUNKS = dict(zip(RUNS, (2, 3, 4, 1, 1, 2), strict=True))
+CHUNKS = dict(zip(RUNS, (2, 2, 3, 4, 1, 1, 2), strict=True))
 PADDED = {"35 videos", "special characters", "over 5 GB"}
 PRICE_IN, PRICE_OUT = Decimal("0.165e-6"), Decimal("1.375e-6")
 
