@@ -5,10 +5,12 @@ import json
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
+from daemon.adapters.tables import records
 from schemas.messages import IngestChunk
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.simulation import Simulation
@@ -40,6 +42,29 @@ def test_every_kind_of_answer_becomes_its_own_outcome(sim: Simulation) -> None:
     assert lines[2]["cost_usd"] is None
     assert lines[4]["repaired"] is True
     assert lines[6]["error"]["code"] == "NOT_IN_OUTPUT"
+
+
+def test_what_the_model_said_is_kept_wherever_it_is_no_whole_result(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, max_attempts=1)
+    texts = {
+        "file-2:summary": ("I cannot see a video here.", "end_turn"),
+        "file-3:summary": ('{"text": "A pool", "depth": "bri', "max_tokens"),
+        "file-4:summary": ("I would rather not say.", "content_filtered"),
+    }
+    for record_id, (text, stop) in texts.items():
+        sim.answers.plan(record_id, answer(text, stop))
+    sim.answers.plan("file-5:summary", error(400, "no"))
+    sim.answers.plan("file-6:summary", answer('{"text": "A pool"}'))
+    batch_id = sim.submit(sim.media(6), analysis_types=["summary"])
+    sim.finish_all()
+    asked = select(records.c.position, records.c.raw_text, records.c.missing)
+    with sim.store.database.read() as connection:
+        told = connection.execute(asked.where(records.c.batch_id == batch_id)).all()
+    kept = {f"file-{row.position + 1}:summary": row.raw_text for row in told}
+    assert {name: text for name, text in kept.items() if text} == {
+        name: text for name, (text, _) in texts.items()
+    }
+    assert [row.missing for row in sorted(told)] == [0, None, 2, None, None, 2]
 
 
 def test_money_and_tokens_come_to_the_price_of_the_model(sim: Simulation) -> None:
