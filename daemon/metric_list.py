@@ -108,7 +108,10 @@ WORK: Sequence[Declared] = (
     _counter("reconcile_actions_total", "Messages the reconciler sent.", "action"),
     _gauge("last_reconcile_timestamp_seconds", "When this process last made a pass."),
     _stored("findings", "Things a person should look at.", "kind"),
-    _counter("objects_deleted_total", "Objects deleted: temporary folders, and raw lines past their time."),
+    _counter(
+        "objects_deleted_total",
+        "Objects deleted: temporary folders, raw lines past their time, what a person named.",
+    ),
     _counter("bytes_freed_total", "Bytes of the objects deleted."),
     _stored("storage_bytes", "Bytes in a part of the bucket, measured hourly.", "area"),
     _stored("storage_objects", "Objects in a part of the bucket, measured hourly.", "area"),

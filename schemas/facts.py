@@ -226,6 +226,16 @@ class ChunkCleaned(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerRemoved(Fact):
+    """A folder that belonged to no chunk, or what an earlier system left, is gone: a person named it."""
+
+    event: ClassVar[str] = "stranger_removed"
+    name: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RawRemoved(Fact):
     """The raw lines of a batch that ended long ago are gone; its results stay."""
 

@@ -289,6 +289,22 @@ class Sweep(Message):
     after: ChunkId | None = None
 
 
+class CleanupUnowned(Message):
+    """Delete a folder that belongs to no chunk, by its bare name."""
+
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    type: Literal["cleanup_unowned"] = "cleanup_unowned"
+    folder: Name
+
+
+class CleanupLegacy(Message):
+    """Delete what an earlier system left: one key, or one folder with its slash, by its exact name."""
+
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    type: Literal["cleanup_legacy"] = "cleanup_legacy"
+    place: Key
+
+
 class RemoveRaw(Message):
     """Delete the raw lines of batches that ended long ago, one batch a message; ``after`` is the last."""
 

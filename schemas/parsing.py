@@ -30,6 +30,8 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
         "cleanup_chunk": m.CleanupChunk,
         "cleanup_batch": m.CleanupBatch,
         "sweep": m.Sweep,
+        "cleanup_unowned": m.CleanupUnowned,
+        "cleanup_legacy": m.CleanupLegacy,
         "remove_raw": m.RemoveRaw,
     },
 }

@@ -1,11 +1,11 @@
-"""Emptying folders, and making sure that nothing is left."""
+"""Emptying places of the bucket, and making sure that nothing is left."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from consumers.core.faults import PassingFault
-from consumers.core.objects import Version
+from consumers.core.objects import Objects, Version
 from consumers.core.world import World
 
 DELETE_AT_ONCE = 1000
@@ -20,25 +20,32 @@ class Emptied:
     bytes: int
 
 
-def contents(prefixes: Iterable[str], world: World) -> Iterator[Version]:
-    """List what lies in these folders, old versions too, and nowhere else."""
-    for prefix in prefixes:
-        yield from world.objects.versions(prefix)
+def contents(places: Iterable[str], world: World) -> Iterator[Version]:
+    """List what lies in these folders, each with its slash, or under these keys; old versions too."""
+    for place in places:
+        yield from lying_at(place, world.objects)
 
 
-def empty(prefixes: Iterable[str], world: World) -> Emptied:
+def lying_at(place: str, objects: Objects) -> Iterator[Version]:
+    """List what lies in a folder, or under a key alone."""
+    for version in objects.versions(place):
+        if place.endswith("/") or version.key == place:
+            yield version
+
+
+def empty(places: Iterable[str], world: World) -> Emptied:
     """Delete all of it, a thousand versions a call, then look again; PassingFault if something stayed."""
-    prefixes = tuple(prefixes)
+    places = tuple(places)
     objects, size = 0, 0
     reasons: dict[Version, str] = {}
-    listed = contents(prefixes, world)
+    listed = contents(places, world)
     while page := list(islice(listed, DELETE_AT_ONCE)):
         world.checkpoint()
         kept = world.objects.delete(page)
         reasons |= kept
         objects += len(page) - len(kept)
         size += sum(version.bytes for version in page if version not in kept)
-    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(prefixes, world))
+    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(places, world))
     if stayed := list(islice(left, TOLD)):
         raise PassingFault(f"{len(stayed)} or more objects stayed: {'; '.join(stayed)}")
     return Emptied(objects, size)

@@ -1,11 +1,8 @@
 """What a key of the bucket is there for, told by its name."""
 
-import re
 from enum import StrEnum
 
 from consumers.core import layout
-
-_OLD_INPUT = re.compile(r"batch_input_[^/]*\.jsonl")
 
 
 class Area(StrEnum):
@@ -26,5 +23,5 @@ def area_of(key: str) -> Area:
         return Area.RESULTS
     if key.startswith(layout.OUTPUT_ROOT) and layout.folder_of(key) is not None:
         return Area.OUTPUT
-    is_old = layout.is_ours(key) or _OLD_INPUT.fullmatch(key) is not None
+    is_old = layout.is_ours(key) or layout.legacy_place(key) is not None
     return Area.LEGACY if is_old else Area.ORIGINALS

@@ -36,6 +36,7 @@ class JobReport:
     submitted_at: datetime | None
     ended_at: datetime | None
     model: str = ""
+    input_uri: str = ""
 
 
 class Jobs(Protocol):
@@ -52,6 +53,9 @@ class Jobs(Protocol):
 
     def since(self, when: datetime) -> Iterator[JobReport]:
         """List the jobs with our name prefix submitted after a time, 1,000 a page."""
+
+    def open_anywhere(self) -> Iterator[JobReport]:
+        """List the open jobs of the account in this Region, whoever's they are and whatever their names."""
 
     def stop(self, arn: str) -> None:
         """Ask a job to stop; a job that has ended already is no fault."""

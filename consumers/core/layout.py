@@ -14,6 +14,7 @@ INPUT_ROOT = "nova_batch/"
 OUTPUT_ROOT = "nova/batch/output/"
 RESULTS_ROOT = "nova_results/"
 OWN_ROOTS = (INPUT_ROOT, "nova/batch/", RESULTS_ROOT)
+LEGACY_ROOTS = ("nova/batch/input/", OUTPUT_ROOT, "nova/batch/")
 MANIFEST_NAME = "manifest.jsonl"
 FILES_FOLDER = "files/"
 OUTPUT_SUFFIX = ".jsonl.out"
@@ -33,6 +34,8 @@ _KEPT = re.compile(
     r"|raw/part-(?P<raw>[0-9]{5,8})\.jsonl\.gz|(?P<results>results\.jsonl)"
     r"|(?P<superseded>superseded\.jsonl)|(?P<manifest>manifest\.json))"
 )
+_OLD_INPUT = re.compile(r"batch_input_[^/]*\.jsonl")
+_SEGMENT = re.compile(r"[^/\x00-\x1f\x7f]{1,255}")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 _JOB_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+.-]{0,62}")
@@ -134,6 +137,59 @@ def folder_of(key: str) -> str | None:
 def temporary_prefixes(folder: str) -> Prefixes:
     """Name the two places cleanup may empty. ValueError for any folder that is not ours."""
     return Prefixes(input_prefix(folder), output_prefix(folder))
+
+
+def unowned_prefixes(folder: str) -> tuple[str, ...]:
+    """Name the places of a folder, one that may be nobody's: below both roots if it is named like ours.
+
+    ValueError for whatever is no bare name of a folder.
+    """
+    if is_own_folder(folder):
+        return temporary_prefixes(folder)
+    if _SEGMENT.fullmatch(folder) is None or folder in {".", ".."}:
+        raise ValueError(f"not the name of a folder: {folder!r}")
+    return (f"{INPUT_ROOT}{folder}/",)
+
+
+def unowned_folder(key: str) -> str | None:
+    """Find the folder, named like ours or not, by which a key could be nobody's; None for any other."""
+    if (folder := folder_of(key)) is not None:
+        return folder
+    name, slash, _ = key.removeprefix(INPUT_ROOT).partition("/")
+    return name if key.startswith(INPUT_ROOT) and name and slash else None
+
+
+def legacy_place(key: str) -> str | None:
+    """Name what an earlier system left that a key belongs to: a key, or a folder with its slash.
+
+    The folder is the first below ``nova/batch/input/``, ``nova/batch/output/`` or ``nova/batch/``; folders
+    named like ours are none of it.
+    """
+    if _OLD_INPUT.fullmatch(key):
+        return key
+    root = next((root for root in LEGACY_ROOTS if key.startswith(root)), None)
+    if root is None or folder_of(key) is not None:
+        return None
+    name, slash, _ = key[len(root) :].partition("/")
+    return root + name + slash if name else None
+
+
+def checked_legacy(place: str) -> str:
+    """Give back a name that `legacy_place` gives. ValueError otherwise: no root and nothing of ours."""
+    if legacy_place(f"{place}x" if place.endswith("/") else place) != place:
+        raise ValueError(f"not what an earlier system left: {place!r}")
+    return place
+
+
+def results_of(folder: str) -> str | None:
+    """Name what the results of the batches begin with that a folder may be of; None if it is not named so."""
+    return f"{RESULTS_ROOT}b{folder.split('_')[3]}" if is_own_folder(folder) else None
+
+
+def batch_of_result(key: str) -> str | None:
+    """Find the batch that a key of results belongs to."""
+    name = key.removeprefix(RESULTS_ROOT).partition("/")[0]
+    return name if key.startswith(RESULTS_ROOT) and _BATCH.fullmatch(name) else None
 
 
 def input_prefix(folder: str) -> str:

@@ -371,6 +371,12 @@ class Aging(Protocol):
     def cleanable(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
         """Return ended chunks not cleaned, whose end lies before a time, by id, beginning after one."""
 
+    def owner_of(self, folder: str) -> str | None:
+        """Return the chunk that a folder belongs to."""
+
+    def reader_of(self, uri: str) -> str | None:
+        """Return a chunk that is to be read from a place, or from one above or below it, and is not yet."""
+
     def raw_kept(self, before: datetime, after: str = "") -> str | None:
         """Return the next batch, by id, that ended before a time and has its raw lines yet.
 

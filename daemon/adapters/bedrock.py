@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.core import faults
 from consumers.core.jobs import JobReport, JobRequest
-from consumers.core.lifecycle import JobStatus
+from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import JobCounts
 from daemon.adapters.aws import code_of, fault_of, faults_of
 from daemon.adapters.backoff import Backoff
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 JOBS_A_PAGE = 1000  # AWS: ListModelInvocationJobs, maxResults
 READS = Backoff(tries=4)
 _ENDED = "ConflictException"  # AWS: StopModelInvocationJob
+_OPEN = tuple(status for status in JobStatus if status not in JOB_ENDS)
 _STATUSES = {status.value: status for status in JobStatus}
 
 
@@ -70,6 +71,14 @@ class BedrockJobs:
         )
         return (report for report in found if report.name.startswith(f"{self._prefix}-"))
 
+    def open_anywhere(self) -> Iterator[JobReport]:
+        """List the open jobs of the account in this Region, whoever's they are and whatever their names.
+
+        Each status takes a call of its own, in the order jobs go through them: none slips past.
+        """
+        for status in _OPEN:
+            yield from self._list(statusEquals=status.value)
+
     def stop(self, arn: str) -> None:
         """Ask a job to stop; a job that has ended already is no fault.
 
@@ -99,7 +108,7 @@ class BedrockJobs:
             asked["nextToken"] = page["nextToken"]
 
     def _page(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        with faults_of("ListModelInvocationJobs", f"named {asked['nameContains']}"):
+        with faults_of("ListModelInvocationJobs", f"named {asked.get('nameContains', 'anything')}"):
             return self._client.list_model_invocation_jobs(maxResults=JOBS_A_PAGE, **asked)
 
 
@@ -135,6 +144,7 @@ def _report(job: Mapping[str, Any]) -> JobReport:
         submitted_at=_utc(job.get("submitTime")),
         ended_at=_utc(job.get("endTime")),
         model=job.get("modelId", ""),
+        input_uri=job.get("inputDataConfig", {}).get("s3InputDataConfig", {}).get("s3Uri", ""),
     )
 
 

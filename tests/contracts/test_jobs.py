@@ -167,3 +167,17 @@ def test_a_job_nobody_knows_is_missing(bench: JobsBench) -> None:
     with pytest.raises(Missing, match="zzzzzzzzzzzz"):
         bench.port.stop(UNKNOWN)
     assert bench.port.find("novabatch-unknown", "unknown") is None
+
+
+def test_a_job_that_ended_is_not_among_the_open_ones(bench: JobsBench) -> None:
+    arn = bench.port.create(job())
+    bench.end(arn, job().name)
+    assert names(bench.port.open_anywhere()) == []
+
+
+def test_open_jobs_of_anybody_are_listed_with_their_places(bench: JobsBench) -> None:
+    request, theirs = job(), job("theirs-1")
+    for each in (request, theirs):
+        bench.port.create(each)
+    found = {report.name: (report.input_uri, report.output_uri) for report in bench.port.open_anywhere()}
+    assert found == {each.name: (each.input_uri, each.output_uri) for each in (request, theirs)}

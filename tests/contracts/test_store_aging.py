@@ -3,13 +3,25 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState
 from consumers.core.rows import JudgedRecord
 from daemon.adapters.store import SqlStore
+from daemon.adapters.tables import chunks
 from schemas.outcomes import Outcome
-from tests.contracts.planting import GONE, NOW, after, changes_of, completed, hold_batch, hold_chunk, judged
+from tests.contracts.planting import (
+    GONE,
+    NOW,
+    after,
+    changes_of,
+    completed,
+    hold_batch,
+    hold_chunk,
+    judged,
+    plant,
+)
 
 DAY = timedelta(days=1)
 
@@ -65,6 +77,28 @@ def test_a_batch_whose_results_are_being_made_anew_keeps_its_raw_lines(store: Sq
     store.begin_reparse(held)
     store.release(held)
     assert store.raw_kept(after(days=1)) is None
+
+
+def test_a_folder_has_one_owner(store: SqlStore) -> None:
+    chunk_id = completed(store)
+    chunk = store.chunk(chunk_id)
+    assert chunk is not None
+    assert store.owner_of(chunk.folder) == chunk_id
+    assert store.owner_of(f"{chunk.folder}0") is None
+
+
+def test_output_from_elsewhere_has_a_reader_until_it_is_read(store: SqlStore) -> None:
+    [chunk_id] = plant(store)
+    assert store.reader_of("s3://media/old/") is None
+    with store.engine.begin() as connection:
+        connection.execute(update(chunks).values(output_uri="s3://media/old/job1/"))
+    for place in ("s3://media/old/job1/", "s3://media/old/", "s3://media/old/job1/manifest.jsonl.out"):
+        assert store.reader_of(place) == chunk_id
+    assert store.reader_of("s3://media/old/job2/") is None
+    assert store.reader_of("s3://media/%") is None
+    with store.engine.begin() as connection:
+        connection.execute(update(chunks).values(state="COMPLETED"))
+    assert store.reader_of("s3://media/old/job1/") is None
 
 
 def test_only_the_holder_of_a_batch_notes_that_its_raw_lines_are_gone(store: SqlStore) -> None:

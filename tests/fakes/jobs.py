@@ -104,6 +104,10 @@ class FakeJobs:
             if job.name.startswith(f"{self.prefix}-"):
                 yield job
 
+    def open_anywhere(self) -> Iterator[JobReport]:
+        self.calls.begin("open_anywhere", "")
+        yield from [job for job in self.reports.values() if _is_open(job)]
+
     def stop(self, arn: str) -> None:
         self.calls.begin("stop", arn)
         if self._find(arn).status not in JOB_ENDS:
@@ -134,6 +138,7 @@ class FakeJobs:
             submitted_at=self._now(),
             ended_at=None,
             model=request.model,
+            input_uri=request.input_uri,
         )
         return arn
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from consumers.core import layout
 from consumers.core.lifecycle import ChunkState
 from daemon.adapters.tables import chunks
-from schemas.messages import CleanupChunk
+from schemas.messages import CleanupChunk, CleanupLegacy, CleanupUnowned
 from schemas.parsing import UnreadableMessage, parse, type_names
 from schemas.queues import Queue
 from tests.stages.simulation import Simulation
@@ -101,7 +101,14 @@ NAMES = (
     "prefix",
     "key",
 )
-VALUES = IDS | FOLDERS | st.integers(-2, 4000) | st.booleans() | st.none() | st.text(max_size=8)
+LEFT = st.sampled_from(
+    [
+        place + name
+        for place in PLACES
+        for name in ("", "a.mov", "job_old/", "job_old/a.mov", "*", f"{STRANGE}/")
+    ]
+)
+VALUES = IDS | FOLDERS | LEFT | st.integers(-2, 4000) | st.booleans() | st.none() | st.text(max_size=8)
 BODIES = st.builds(
     lambda kind, fields: json.dumps({**fields, "type": kind}),
     st.sampled_from([*type_names[Queue.CLEANUP]]),
@@ -127,8 +134,10 @@ def test_a_row_that_names_another_folder_has_nothing_deleted(scene: Scene, folde
 
 
 @SHARED
+@example(body='{"type": "cleanup_unowned", "folder": "job_old"}', state=ChunkState.COMPLETED)
+@example(body='{"type": "cleanup_legacy", "place": "nova/batch/output/job_old/"}', state=ChunkState.FAILED)
 @given(body=BODIES, state=st.sampled_from(ChunkState))
-def test_no_message_has_anything_deleted_but_two_folders_of_a_chunk_and_raw_lines(
+def test_no_message_has_anything_deleted_but_what_is_its_own_or_named(
     scene: Scene, body: str, state: ChunkState
 ) -> None:
     scene.restore()
@@ -138,9 +147,20 @@ def test_no_message_has_anything_deleted_but_two_folders_of_a_chunk_and_raw_line
     except UnreadableMessage:
         return
     scene.handle(message)
-    raw = map(layout.raw_prefix, (BATCH, OTHER))
-    allowed = (*scene.own, *layout.temporary_prefixes(scene.theirs), *raw)
-    assert all(key.startswith(allowed) for key in scene.deleted())
+    deleted, chunks_own = scene.deleted(), (*scene.own, *layout.temporary_prefixes(scene.theirs))
+    assert not [key for key in deleted if key.startswith("proxy_video/")]
+    if isinstance(message, CleanupUnowned | CleanupLegacy):
+        assert not [key for key in deleted if key.startswith((*chunks_own, "nova_results/"))]
+        assert all(_is_named(key, message) for key in deleted)
+    else:
+        raw = map(layout.raw_prefix, (BATCH, OTHER))
+        assert all(key.startswith((*chunks_own, *raw)) for key in deleted)
+
+
+def _is_named(key: str, message: CleanupUnowned | CleanupLegacy) -> bool:
+    if isinstance(message, CleanupLegacy):
+        return key == message.place or (message.place.endswith("/") and key.startswith(message.place))
+    return key.startswith((f"nova_batch/{message.folder}/", f"nova/batch/output/{message.folder}/"))
 
 
 def test_the_scene_is_one_in_which_a_chunk_is_cleaned(scene: Scene) -> None:

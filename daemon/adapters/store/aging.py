@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 
-from consumers.core.lifecycle import BATCH_ENDS
+from consumers.core.lifecycle import BATCH_ENDS, ChunkState
 from consumers.core.retention import CUT_SHORT, SETTLING
 from consumers.core.rows import Held
 from daemon.adapters.store.database import Database, insert
@@ -46,6 +46,24 @@ class Aging:
         asked = select(chunks.c.chunk_id).where(old).order_by(chunks.c.chunk_id).limit(limit)
         with self.database.read() as connection:
             return connection.execute(asked).scalars().all()
+
+    def owner_of(self, folder: str) -> str | None:
+        """Return the chunk that a folder belongs to."""
+        with self.database.read() as connection:
+            asked = select(chunks.c.chunk_id).where(chunks.c.folder == folder)
+            found: str | None = connection.execute(asked).scalar_one_or_none()
+        return found
+
+    def reader_of(self, uri: str) -> str | None:
+        """Return a chunk that is to be read from a place, or from one above or below it, and is not yet."""
+        above = func.substr(uri, 1, func.length(chunks.c.output_uri)) == chunks.c.output_uri
+        below = func.substr(chunks.c.output_uri, 1, len(uri)) == uri
+        which = and_(or_(above, below), ~state_in(chunks, [ChunkState.COMPLETED]))
+        with self.database.read() as connection:
+            found: str | None = connection.execute(
+                select(func.min(chunks.c.chunk_id)).where(which)
+            ).scalar_one()
+        return found
 
     def raw_kept(self, before: datetime, after: str = "") -> str | None:
         """Return the next batch that ended before a time and has its raw lines yet, all of them read."""
