@@ -32,6 +32,13 @@ class Count:
     bytes: int = 0
     folders: set[str] = field(default_factory=set)
 
+    def add(self, info: ObjectInfo, folder: str | None) -> None:
+        """Count one object."""
+        self.objects += 1
+        self.bytes += info.bytes
+        if folder is not None:
+            self.folders.add(folder)
+
 
 class Measure:
     """Counts objects one by one; `cleanable` and `unowned` are parts of the folders counted beside them."""
@@ -39,22 +46,22 @@ class Measure:
     def __init__(self, folders: Folders) -> None:
         self._known = folders
         self.areas = {str(area): Count() for area in AREAS}
+        self.names: dict[str, dict[str, Count]] = {UNOWNED: {}, str(Area.LEGACY): {}}
         self.manifests = 0
 
     def add(self, info: ObjectInfo) -> None:
         """Count one object."""
         folder = layout.folder_of(info.key)
         for name in _areas(info.key, folder, self._known):
-            count = self.areas[name]
-            count.objects += 1
-            count.bytes += info.bytes
-            if folder is not None:
-                count.folders.add(folder)
+            self.areas[name].add(info, folder)
+            stranger = _name_in(name, info.key)
+            if stranger is not None:
+                self.names[name].setdefault(stranger, Count()).add(info, None)
         self.manifests += folder is not None and info.key == layout.manifest_key(folder)
 
-    def document(self) -> dict[str, dict[str, int]]:
-        """Describe it: what is read and what was written by jobs is told by number, too."""
-        told = {name: {"objects": count.objects, "bytes": count.bytes} for name, count in self.areas.items()}
+    def document(self) -> dict[str, dict[str, Any]]:
+        """Describe it: with the numbers of folders, and the names of what is nobody's."""
+        told: dict[str, dict[str, Any]] = {name: _described(count) for name, count in self.areas.items()}
         inputs = self.areas[Area.BATCH_FOLDERS]
         told[Area.BATCH_FOLDERS] |= {
             "folders": len(inputs.folders),
@@ -62,7 +69,20 @@ class Measure:
             "manifests": self.manifests,
         }
         told[CLEANABLE]["jobs"] = len(self.areas[CLEANABLE].folders)
+        for area, names in self.names.items():
+            told[area]["names"] = {name: _described(count) for name, count in names.items()}
         return told
+
+
+def _described(count: Count) -> dict[str, int]:
+    return {"objects": count.objects, "bytes": count.bytes}
+
+
+def _name_in(area: str, key: str) -> str | None:
+    """Find the name by which a person can have a key of an area deleted."""
+    if area == UNOWNED:
+        return layout.unowned_folder(key)
+    return layout.legacy_place(key) if area == Area.LEGACY else None
 
 
 def _areas(key: str, folder: str | None, known: Folders) -> Iterator[str]:

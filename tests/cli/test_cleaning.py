@@ -39,6 +39,12 @@ def put(s3: Any, *keys: str) -> None:
         s3.put_object(Bucket=stack.BUCKET, Key=key, Body=b"0123456789")
 
 
+def litter(s3: Any) -> None:
+    """Lay down what belongs to nobody."""
+    put(s3, *(f"{prefix}a.mov" for prefix in layout.temporary_prefixes(UNOWNED)))
+    put(s3, f"{layout.INPUT_ROOT}job_old/a.mov", "batch_input_1.jsonl", f"{layout.OUTPUT_ROOT}x1/a.jsonl.out")
+
+
 def test_a_dry_run_counts_what_would_go_and_sends_nothing(
     cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
 ) -> None:
@@ -163,3 +169,39 @@ def test_the_gauges_of_a_consumer_tell_what_storage_tells(
     for name, what in (("storage_objects", "objects"), ("storage_bytes", "bytes")):
         found = {sample.labels["area"]: sample.value for sample in told[name].samples}
         assert found == {area: each[what] for area, each in document.items()}
+
+
+def test_what_is_nobody_s_is_told_by_the_name_it_is_cleaned_by(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
+) -> None:
+    litter(s3)
+    document = cloud.document("storage")
+    assert set(document["unowned"]["names"]) == {UNOWNED, "job_old"}
+    assert set(document["legacy"]["names"]) == {"batch_input_1.jsonl", "nova/batch/output/x1/"}
+    assert UNOWNED in cloud.ok("storage")
+    names = [
+        *("--unowned", UNOWNED),
+        *("--legacy", "batch_input_1.jsonl"),
+        *("--legacy", "nova/batch/output/x1/"),
+    ]
+    told = cloud.document("cleanup", *names, "--dry-run")
+    assert (told["jobs_processed"], told["objects_deleted"], told["bytes_freed"]) == (3, 4, 40)
+    assert [each["folder"] for each in told["folders"]] == names[1::2]
+    assert depth(sqs, stack.CLEANUP_QUEUE) == 0
+    done = cloud.run("cleanup", *names, "--yes", "--wait", "0")
+    assert done.exit_code == 0
+    assert "sent, not gone yet" in done.stderr
+    found = {body["type"]: body.get("folder") or body["place"] for body in bodies(sqs, stack.CLEANUP_QUEUE)}
+    assert found["cleanup_unowned"] == UNOWNED
+    assert set(found) == {"cleanup_unowned", "cleanup_legacy"}
+
+
+def test_a_folder_of_a_chunk_and_a_wrong_name_are_refused_before_anything_is_sent(
+    cloud: CommandLine, sqlite_store: SqlStore, s3: Any, sqs: Any
+) -> None:
+    chunk = completed(sqlite_store)
+    folder = fill(s3, sqlite_store, chunk)
+    assert chunk in cloud.refused("cleanup", "--unowned", folder, "--yes")
+    assert "not what an earlier" in cloud.refused("cleanup", "--legacy", "proxy_video/", "--yes", code=2)
+    assert "stand alone" in cloud.refused("cleanup", "r", "--unowned", UNOWNED, "--yes", code=2)
+    assert depth(sqs, stack.CLEANUP_QUEUE) == 0

@@ -1,5 +1,7 @@
 """Folders of nobody and what an earlier system left: they go by their name, and only if nobody knows them."""
 
+import json
+
 import pytest
 from sqlalchemy import delete, update
 
@@ -9,6 +11,7 @@ from consumers.core.jobs import JobRequest
 from daemon.adapters.tables import chunks, metadata
 from schemas.facts import StrangerRemoved
 from schemas.messages import CleanupLegacy, CleanupUnowned
+from tests.stages.bedrock_answers import success
 from tests.stages.simulation import Simulation
 
 NOBODY = "job_20250101_101010_000000_000"
@@ -174,8 +177,13 @@ def test_output_that_was_taken_in_from_elsewhere_stays_until_it_is_read(sim: Sim
     place = "nova/batch/output/x1y2z3/"
     with sim.store.engine.begin() as connection:
         connection.execute(update(chunks).values(output_uri=f"s3://media/{place}"))
+    lines = [
+        json.dumps({"recordId": each, **success(each)}) for each in ("file-1:combined", "file-2:combined")
+    ]
+    sim.objects.put(f"{place}manifest.jsonl.out", "\n".join(lines))
     assert layout.chunk_id(batch_id, 0) in refused(sim, CleanupLegacy(place=place))
     sim.finish_jobs()
+    assert set(sim.outcomes(batch_id).values()) == {"SUCCEEDED"}
     assert gone(sim, CleanupLegacy(place=place))
 
 
