@@ -66,8 +66,8 @@ def test_records_are_found_by_their_names_if_the_chunk_sent_them(store: SqlStore
     named = [RecordName(each, "combined") for each in ("1000", "1001", "1002", "77", "it's", "'); --")]
     asked = store.sent_as(first, [*named, RecordName("1000", "summary")])
     assert asked == {
-        RecordName("1000", "combined"): SentAs(0, "proxy/0.mov", "combined", 1),
-        RecordName("1001", "combined"): SentAs(1, "proxy/1.mov", "combined", 1),
+        RecordName("1000", "combined"): SentAs(0, "proxy/0.mov", "combined", 1, "video"),
+        RecordName("1001", "combined"): SentAs(1, "proxy/1.mov", "combined", 1, "video"),
     }
     assert set(store.sent_as(second, named)) == {RecordName("1002", "combined")}
     assert store.sent_as(first, []) == {}

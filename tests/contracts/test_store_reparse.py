@@ -262,5 +262,5 @@ def test_what_was_not_counted_in_earlier_versions_is_no_change(store: SqlStore) 
 def test_records_are_looked_up_by_the_names_they_were_sent_under(store: SqlStore) -> None:
     chunk_id, _ = ended(store)
     names = [RecordName("1000", "combined"), RecordName("1000", "summary"), RecordName("7", "combined")]
-    assert store.sent_as(chunk_id, names) == {names[0]: SentAs(0, "proxy/0.mov", "combined", 1)}
+    assert store.sent_as(chunk_id, names) == {names[0]: SentAs(0, "proxy/0.mov", "combined", 1, "video")}
     assert not store.sent_as(f"{BATCH}-009", names)

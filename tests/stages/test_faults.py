@@ -84,7 +84,7 @@ def test_an_analysis_type_that_left_the_registry_buys_nothing_again(sim: Simulat
         ("writer", "plan.jsonl", "plan_failing"),
         ("writer", "results.jsonl", "settle_failing"),
         ("writer", layout.part_key(layout.batch_id("r"), 0), "store_failing"),
-        ("delete", "keys", "cleanup_failing"),
+        ("delete", "objects", "cleanup_failing"),
     ],
 )
 def test_a_permission_that_is_missing_multiplies_no_message_and_works_once_it_is_given(

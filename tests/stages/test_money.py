@@ -218,13 +218,13 @@ def test_what_failed_is_sent_again_only_within_the_budget(simulate: NewSimulatio
     sim = one_by_one(simulate)
     files = sim.media(2)
     most = estimate(sim, files)
-    sim.answers.plan("file-1:combined", error(503))
-    sim.answers.plan("file-2:combined", dear(most))
+    sim.answers.plan("file-1:combined", dear(most))
+    sim.answers.plan("file-2:combined", error(503))
     batch_id = sim.submit(files, budget_usd=str(most))
     sim.finish_all()
     assert len(sim.jobs.created) == 2
-    assert sim.outcomes(batch_id)["1:combined"] == "NOT_BOUGHT"
-    assert sim.outcomes(batch_id)["2:summary"] == "SUCCEEDED"
+    assert sim.outcomes(batch_id)["1:summary"] == "SUCCEEDED"
+    assert sim.outcomes(batch_id)["2:combined"] == "NOT_BOUGHT"
 
 
 def test_a_job_is_priced_by_the_day_it_ended_on_however_late_it_is_read(sim: Simulation) -> None:
