@@ -48,6 +48,7 @@ def restore(sim: Simulation) -> Rebuilt:
 
 @contextmanager
 def desk(sim: Simulation) -> Iterator[World]:
+    sim.at_work = "rebuild"
     taken: list[Held] = []
     try:
         yield sim.world(taken)

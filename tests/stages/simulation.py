@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from consumers.cleanup import STAGES as CLEANUP
 from consumers.core import layout
-from consumers.core.faults import Denied, LeaseLost, PassingFault
+from consumers.core.faults import Denied, Fault, LeaseLost, PassingFault
 from consumers.core.lifecycle import JOB_ENDS, JobStatus
 from consumers.core.rows import Batch, Held, Leased
 from consumers.core.world import Done, Later, Policy, Refuse, Stage, World
@@ -28,6 +29,7 @@ from tests.fakes.calls import OnCall, ignore
 from tests.fakes.jobs import FakeJobs
 from tests.fakes.local import FakeLocalMedia
 from tests.fakes.objects import FakeObjects
+from tests.fakes.store import heard
 from tests.stages.bedrock_answers import Answers
 
 STAGES: Mapping[type[BaseModel], Stage] = {**SUBMIT, **JOB_STATE, **CLEANUP}
@@ -69,10 +71,12 @@ class Simulation:
     deliveries: int = 1
     drop: int | None = None
     handled: int = 0
+    at_work: str = ""
 
     def __post_init__(self) -> None:
         self.objects = FakeObjects(self.policy.bucket, self._call, self.local)
         self.jobs = FakeJobs(slots=self.slots, now=lambda: self.now, on_call=self._call)
+        self.heard = heard(self.store, self._call)
         self.models = load_models(None, slots=self.slots, min_records=self.min_records)
 
     def _call(self, call: str) -> None:
@@ -181,21 +185,32 @@ class Simulation:
 
     def handle(self, message: BaseModel) -> Done | Later | Refuse | None:
         """Handle one message as the worker would."""
-        taken: list[Held] = []
-        outcome: Done | Later | Refuse
+        self.at_work = type(message).__name__
         try:
-            outcome = STAGES[type(message)](message, self.world(taken))
-            for held in taken:
-                self.store.release(held)
+            outcome = self._decide(message)
             self._settle(message, outcome)
         except (PassingFault, Denied) as fault:
-            for held in taken:
-                self.store.release(held)
             outcome = Later(30, fault.message)
             self.later.append((self.now + timedelta(seconds=30), message))
         except LeaseLost:
             return None
         return outcome
+
+    def _decide(self, message: BaseModel) -> Done | Later | Refuse:
+        taken: list[Held] = []
+        try:
+            outcome = STAGES[type(message)](message, self.world(taken))
+        except (PassingFault, Denied):
+            self._let_go(taken)
+            raise
+        self._let_go(taken)
+        return outcome
+
+    def _let_go(self, taken: list[Held]) -> None:
+        """Give leases back; one that cannot be given back ends by itself."""
+        for held in taken:
+            with suppress(Fault):
+                self.heard.release(held)
 
     def _settle(self, message: BaseModel, outcome: Done | Later | Refuse) -> None:
         self._call("worker.publish")
@@ -213,7 +228,7 @@ class Simulation:
     def world(self, taken: list[Held]) -> World:
         def hold(kind: Leased, id: str) -> Held | None:
             self.on_hold(f"{kind} {id}")
-            held = self.store.take(kind, id, self.lease_seconds)
+            held = self.heard.take(kind, id, self.lease_seconds)
             if held is not None:
                 taken.append(held)
             return held
@@ -223,7 +238,7 @@ class Simulation:
             policy=self.policy,
             models=self.models,
             analyses=self.analyses,
-            store=self.store,
+            store=self.heard,
             objects=self.objects,
             jobs=self.jobs,
             local=self.local,

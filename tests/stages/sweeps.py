@@ -1,46 +1,114 @@
-"""Running a scenario again and again, with the process dying at another call each time."""
+"""Running a scenario again and again, with the process dying at another moment each time.
+
+What lies outside the process changes only when a call takes effect, so a crash between two such calls leaves
+the same behind wherever it strikes: one crash after each effect stands for all.
+"""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import Any
 
-from tests.fakes.calls import OnCall
-from tests.stages.conftest import NewSimulation
+import pytest
+from sqlalchemy import Row, Select, Table, select
+
+from daemon.adapters.columns import Time
+from daemon.adapters.store import SqlStore
+from daemon.adapters.tables import metadata
+from tests.fakes.calls import OnCall, ignore
 from tests.stages.simulation import Crash, Simulation
 
-LEASE_THAT_RUNS_OUT_AT_ONCE = -1
+PASSING = ("lease_", "failures", "last_error", "cleaned_", "part_sha256")
+"""Columns that tell of times and of the way: a cleaning counts what it finds, not what was deleted before."""
+TABLES = [table for table in metadata.sorted_tables if table.name not in {"leases", "models"}]
+"""Whether a model is proven depends on the order in which its chunks end."""
+LEASE_THAT_RUNS_OUT_AT_ONCE = -1.0
+
+Points = Callable[[Sequence[str]], list[int]]
+IN_FULL = [pytest.mark.endurance, pytest.mark.timeout(3600)]
+"""The marks of a sweep that takes minutes."""
 
 
-def crash_everywhere(simulate: NewSimulation, scenario: Callable[[Simulation], object]) -> None:
-    """Run a scenario in peace, then with a crash at the first and the last call of each kind.
-
-    ``scenario`` returns what came of it, the same each time.
-    """
-    sim = simulate()
+def record(sim: Simulation) -> list[str]:
+    """Note each call from now on, as ``<stage> <call>``."""
     calls: list[str] = []
-    sim.on_call = calls.append
-    expected = scenario(sim)
-    for nth in telling(calls):
-        sim = simulate(lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
+    sim.on_call = lambda call: calls.append(f"{sim.at_work} {call}")
+    return calls
+
+
+def effects(calls: Sequence[str]) -> list[int]:
+    """Return the numbers of the calls at which something outside the process has just changed.
+
+    The first call is among them: nothing has changed yet.
+    """
+    changed = (" done", " worker.delete")
+    return [n for n, call in enumerate(calls, 1) if n == 1 or call.endswith(changed)]
+
+
+def of_each_kind(calls: Sequence[str], numbers: Iterable[int] | None = None) -> list[int]:
+    """Return the numbers of the first and the last of each kind: the same stage, call and sort of name."""
+    among = range(1, len(calls) + 1) if numbers is None else numbers
+    kinds = {n: re.sub("[0-9a-f]*[0-9][0-9a-f]*", "", calls[n - 1]) for n in among}
+    first = {kind: n for n, kind in reversed(kinds.items())}
+    last = {kind: n for n, kind in kinds.items()}
+    return sorted({*first.values(), *last.values()})
+
+
+def every_seventh(calls: Sequence[str]) -> list[int]:
+    """Return one effect of seven."""
+    return effects(calls)[::7]
+
+
+def crash_everywhere(
+    make: Callable[[float], Simulation],
+    act: Callable[[Simulation], object],
+    outcome: Callable[[Simulation], object],
+    points: Points = effects,
+) -> None:
+    """Act in peace, then with a crash at each point; the outcome must be the same.
+
+    ``make`` is given how long a lease lasts. No crash strikes before the act or after it.
+    """
+    sim = make(120)
+    calls = record(sim)
+    act(sim)
+    sim.on_call = ignore
+    expected = outcome(sim)
+    for nth in points(calls):
+        sim = make(LEASE_THAT_RUNS_OUT_AT_ONCE)
         sim.on_call = crash_at(nth)
-        assert scenario(sim) == expected, f"after a crash at call {nth}: {calls[nth - 1]}"
+        act(sim)
+        sim.on_call = ignore
+        assert outcome(sim) == expected, f"after a crash at call {nth}: {calls[nth - 1]}"
         assert not sim.dead
 
 
-def telling(calls: Sequence[str]) -> list[int]:
-    """Return the numbers of the first and the last call of each kind, numbers in names left out."""
-    kinds = [re.sub("[0-9]+", "", call) for call in calls]
-    first = {kind: n for n, kind in reversed(list(enumerate(kinds, 1)))}
-    last = {kind: n for n, kind in enumerate(kinds, 1)}
-    return sorted({*first.values(), *last.values()})
+def rows_of(store: SqlStore) -> dict[str, list[str]]:
+    """Return every row of the store without leases, times, and what went wrong on the way."""
+    with store.database.read() as connection:
+        return {table.name: sorted(map(_told, connection.execute(_lasting(table)))) for table in TABLES}
+
+
+def _lasting(table: Table) -> Select[Any]:
+    columns = (each for each in table.columns if not isinstance(each.type, Time))
+    return select(*(each for each in columns if not each.name.startswith(PASSING)))
+
+
+def _told(row: Row[Any]) -> str:
+    return re.sub("[0-9]+ times", "n times", repr(tuple(row)))
 
 
 def crash_at(nth: int) -> OnCall:
     """Die at the n-th call."""
+    return strike_at(nth, Crash)
+
+
+def strike_at(nth: int, how: type[BaseException]) -> OnCall:
+    """Raise something at the n-th call."""
     numbers = count(1)
 
     def on_call(call: str) -> None:
         if next(numbers) == nth:
-            raise Crash(call)
+            raise how(call)
 
     return on_call

@@ -227,14 +227,22 @@ def test_a_job_that_was_taken_in_by_its_arn_is_not_taken_in_by_its_uri(sim: Simu
 
 
 def test_an_adoption_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
+    sources: list[str] = []
+
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         written = foreign.lines(1100, bad=2)
         foreign.put(sim, foreign.FOLDER, written[:1050], "a")
         foreign.put(sim, foreign.FOLDER, [*written[1050:], {"recordId": "padding-0", **answer("y")}], "b")
-        batch_id = adopt(sim, foreign.job(sim, written))
+        sources.append(foreign.job(sim, written))
+        sim.post(AdoptJob(source=sources[-1]))
+        return sim
+
+    def outcome(sim: Simulation) -> object:
+        batch_id = layout.batch_id(f"adopt:{sources[-1]}")
         return known_of(sim, batch_id), sim.objects.text(layout.plan_key(batch_id))
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, Simulation.run, outcome)
 
 
 def test_one_that_nobody_goes_on_with_is_taken_up_by_the_reconciler(sim: Simulation) -> None:

@@ -1,7 +1,6 @@
 """The first chunks of a batch go ahead; the others start only when those succeeded well enough."""
 
 from dataclasses import replace
-from itertools import count
 
 import pytest
 
@@ -11,10 +10,10 @@ from consumers.core.rows import Leased
 from schemas.facts import BuyingStopped, CanaryReleased
 from schemas.messages import RetryBatch, SettleBatch, SubmitChunk
 from tests.contracts.planting import hold
-from tests.fakes.calls import OnCall, ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
-from tests.stages.simulation import Crash, Simulation
+from tests.stages.simulation import Simulation
+from tests.stages.sweeps import crash_everywhere
 
 
 def with_canary(
@@ -147,16 +146,14 @@ def test_a_word_on_a_canary_that_was_never_heard_is_asked_for_by_the_reconciler(
 def test_a_crash_anywhere_around_a_canary_ends_in_the_same_rows(
     simulate: NewSimulation, *, bad: bool
 ) -> None:
-    def story(lease_seconds: float = 120) -> Simulation:
+    def make(lease_seconds: float) -> Simulation:
         sim = with_canary(simulate, lease_seconds=lease_seconds)
         sim.policy = replace(sim.policy, cleanup_after_success=False)
         fail(sim, *([1, 2] if bad else []))
         post(sim, 4)
         return sim
 
-    def what_came_of_it(sim: Simulation) -> object:
-        sim.finish_jobs()
-        sim.on_call = ignore
+    def outcome(sim: Simulation) -> object:
         for _ in range(2):
             sim.pass_time(100)
             sim.reconcile()
@@ -164,26 +161,7 @@ def test_a_crash_anywhere_around_a_canary_ends_in_the_same_rows(
         ended = sim.batch(layout.batch_id("r"))
         return ended.state, ended.stopped, sim.outcomes(ended.batch_id), len(sim.jobs.created)
 
-    sim = story()
-    calls: list[str] = []
-    sim.on_call = calls.append
-    expected = what_came_of_it(sim)
-    woken = next((n for n, call in enumerate(calls) if call.startswith("objects.copies")), len(calls))
-    for nth in range(1, woken + 1):
-        sim = story(lease_seconds=-1)
-        sim.on_call = crash_at(nth)
-        assert what_came_of_it(sim) == expected, f"after a crash at {calls[nth - 1]}"
-
-
-def crash_at(nth: int) -> OnCall:
-    """Die at the nth call."""
-    seen = count(1)
-
-    def on_call(call: str) -> None:
-        if next(seen) == nth:
-            raise Crash(call)
-
-    return on_call
+    crash_everywhere(make, Simulation.finish_jobs, outcome)
 
 
 def test_a_release_cut_short_wakes_the_others_when_its_message_comes_again(simulate: NewSimulation) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -19,14 +20,13 @@ from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.submit.lookout import FILES_BETWEEN
 from schemas.facts import FindingMade, ReconcilerRan
 from schemas.messages import CancelBatch, Reconcile, RetryBatch, SubmitChunk
-from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.lots import the_chunk
 from tests.stages.moments import at_call, before_lease
 from tests.stages.simulation import Crash, Simulation
 from tests.stages.submit_desk import Desk
-from tests.stages.sweeps import crash_at
+from tests.stages.sweeps import crash_everywhere
 
 MANY = 10**6
 
@@ -273,37 +273,25 @@ def test_the_retry_of_an_old_batch_does_not_pass_a_batch_of_higher_priority(simu
     ]
 
 
-def cancelled_half_way(simulate: NewSimulation, **settings: float) -> tuple[Simulation, str]:
+def cancelled_half_way(simulate: NewSimulation, lease_seconds: float = 120) -> Simulation:
     """One chunk has its job, one is READY, one is PLANNED; then the batch is cancelled."""
-    sim = simulate(slots=1, min_records=1, **settings)
+    sim = simulate(slots=1, min_records=1, lease_seconds=lease_seconds)
     sim.policy = replace(sim.policy, stage_ahead=1)
     sim.small_chunks(1)
-    batch_id = sim.submit(sim.media(3))
-    sim.post(CancelBatch(batch_id=batch_id))
-    return sim, batch_id
+    sim.post(CancelBatch(batch_id=sim.submit(sim.media(3))))
+    return sim
 
 
 def test_a_crash_anywhere_in_a_cancel_ends_in_the_same_rows(simulate: NewSimulation) -> None:
-    def what_came_of_it(sim: Simulation, batch_id: str) -> object:
-        return sim.batch(batch_id).state, sim.outcomes(batch_id), sim.store.count(batch_id), statuses(sim)
-
-    sim, batch_id = cancelled_half_way(simulate)
-    calls: list[str] = []
-    sim.on_call = calls.append
-    sim.run()
-    sim.on_call = ignore
-    sim.finish_all()
-    expected = what_came_of_it(sim, batch_id)
-    for nth in range(1, len(calls) + 1):
-        sim, batch_id = cancelled_half_way(simulate, lease_seconds=-1)
-        sim.on_call = crash_at(nth)
-        sim.run()
+    def outcome(sim: Simulation) -> object:
         for _ in range(2):
             sim.finish_all()
             sim.pass_time(100)
             sim.reconcile()
-        assert what_came_of_it(sim, batch_id) == expected, f"after a crash at {calls[nth - 1]}"
-        assert not sim.dead
+        batch_id = layout.batch_id("r")
+        return sim.batch(batch_id).state, sim.outcomes(batch_id), sim.store.count(batch_id), statuses(sim)
+
+    crash_everywhere(partial(cancelled_half_way, simulate), Simulation.run, outcome)
 
 
 def test_a_cancel_is_noticed_between_two_files(simulate: NewSimulation) -> None:

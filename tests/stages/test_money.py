@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,10 +20,10 @@ from schemas.facts import BuyingStopped
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, RetryBatch, SubmitBatch
 from schemas.models import load_models
-from tests.fakes.calls import OnCall, ignore
 from tests.stages.bedrock_answers import Line, error, success
 from tests.stages.conftest import NewSimulation
-from tests.stages.simulation import START, Crash, Simulation
+from tests.stages.simulation import START, Simulation
+from tests.stages.sweeps import crash_everywhere
 
 NOVA = "us.amazon.nova-2-lite-v1:0"
 
@@ -344,8 +344,7 @@ def about_used_up(simulate: NewSimulation, lease_seconds: float = 120) -> Simula
 def test_a_crash_anywhere_on_the_way_to_a_stop_ends_in_the_same_rows(
     simulate: NewSimulation, story: Callable[..., Simulation]
 ) -> None:
-    def what_came_of_it(sim: Simulation) -> object:
-        sim.run()
+    def outcome(sim: Simulation) -> object:
         for _ in range(2):
             sim.pass_time(100)
             sim.reconcile()
@@ -354,16 +353,7 @@ def test_a_crash_anywhere_on_the_way_to_a_stop_ends_in_the_same_rows(
         rows = (ended.state, ended.stopped, ended.committed_usd, states(sim, ended.batch_id))
         return rows, sim.outcomes(ended.batch_id), told
 
-    sim = story(simulate)
-    calls: list[str] = []
-    sim.on_call = calls.append
-    sim.run()
-    sim.on_call = ignore
-    expected = what_came_of_it(sim)
-    for nth in range(1, len(calls) + 1):
-        sim = story(simulate, lease_seconds=-1)
-        sim.on_call = crash_at(nth)
-        assert what_came_of_it(sim) == expected, f"after a crash at {calls[nth - 1]}"
+    crash_everywhere(partial(story, simulate), Simulation.run, outcome)
 
 
 def test_a_stop_cut_short_is_carried_through_by_the_reconciler(simulate: NewSimulation) -> None:
@@ -378,17 +368,6 @@ def test_a_stop_cut_short_is_carried_through_by_the_reconciler(simulate: NewSimu
     assert sim.batch(batch_id).reason.startswith("no more money")
     told = {line["error"]["message"] for line in sim.results(batch_id) if line["outcome"] == "NOT_BOUGHT"}
     assert told == {"no more money"}
-
-
-def crash_at(nth: int) -> OnCall:
-    """Die at the nth call."""
-    seen = count(1)
-
-    def on_call(call: str) -> None:
-        if next(seen) == nth:
-            raise Crash(call)
-
-    return on_call
 
 
 def test_every_record_and_every_cent_is_accounted_for(simulate: NewSimulation) -> None:

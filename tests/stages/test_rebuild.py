@@ -6,10 +6,9 @@ from sqlalchemy import select
 
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.rebuild import rebuild
+from consumers.rebuild import Rebuilt, rebuild
 from daemon.adapters.tables import days
 from schemas.messages import RetryBatch
-from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
 from tests.stages.loss import desk, known_of, lose_and_restore, lose_database, restore
@@ -181,8 +180,8 @@ def test_the_database_lost_again_and_again_and_one_that_was_not_lost(sim: Simula
 
 
 def test_a_rebuild_cut_short_at_any_kind_of_call_is_done_again(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
-        heard, sim.on_call = sim.on_call, ignore
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         sim.answers.plan("file-1:summary", error(503))
         sim.small_chunks(2)
         files = [*sim.media(3), {"file_id": 9, "s3_key": "proxy_video/gone.mov", "size_bytes": 7}]
@@ -192,14 +191,16 @@ def test_a_rebuild_cut_short_at_any_kind_of_call_is_done_again(simulate: NewSimu
         sim.submit(sim.media(4), "running", analysis_types=kinds)
         sim.finish_jobs()
         lose_database(sim)
-        sim.on_call = heard
-        told = restore(sim)
-        sim.on_call = ignore
+        return sim
+
+    told: list[Rebuilt] = []
+
+    def outcome(sim: Simulation) -> object:
         sim.finish_all()
         ids = [layout.batch_id(name) for name in ("ended", "running")]
-        return told.problems, [known_of(sim, each) for each in ids], len(sim.jobs.created)
+        return told[-1].problems, [known_of(sim, each) for each in ids], len(sim.jobs.created)
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, lambda sim: told.append(restore(sim)), outcome)
 
 
 def test_chunks_behind_a_canary_wait_for_it_still(sim: Simulation) -> None:

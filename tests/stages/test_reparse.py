@@ -17,7 +17,6 @@ from schemas.facts import BatchReparsed, FindingMade
 from schemas.messages import ReparseBatch, RetryBatch
 from schemas.shapes import Notes
 from schemas.shapes.analysis import Analysis
-from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call
@@ -333,14 +332,16 @@ def one_chunk(sim: Simulation) -> str:
 def test_a_crash_anywhere_in_a_reparse_ends_in_the_same_results(
     simulate: NewSimulation, batch: Callable[[Simulation], str]
 ) -> None:
-    def scenario(sim: Simulation) -> object:
-        on_call, sim.on_call = sim.on_call, ignore
-        batch_id = batch(sim)
+    batch_id = layout.batch_id("r")
+
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
+        assert batch(sim) == batch_id
         sim.analyses = changed(shout)
-        sim.on_call = on_call
         sim.post(ReparseBatch(batch_id=batch_id))
-        sim.run()
-        sim.on_call = ignore
+        return sim
+
+    def outcome(sim: Simulation) -> object:
         done = sim.batch(batch_id)
         return (
             (done.state, done.revision, done.reparse and done.reparse.next),
@@ -351,7 +352,7 @@ def test_a_crash_anywhere_in_a_reparse_ends_in_the_same_results(
             len(sim.jobs.created),
         )
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, Simulation.run, outcome)
 
 
 def test_jobs_that_left_no_output_have_nothing_to_read_again(sim: Simulation) -> None:

@@ -1,18 +1,30 @@
 """Any message twice, a crash after any call: the same rows, the same jobs, nothing bought twice."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
+from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState
 from schemas.messages import Reconcile, RetryBatch
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
-from tests.stages.simulation import Crash, Simulation
-from tests.stages.sweeps import LEASE_THAT_RUNS_OUT_AT_ONCE, telling
+from tests.stages.simulation import Simulation
+from tests.stages.sweeps import (
+    IN_FULL,
+    LEASE_THAT_RUNS_OUT_AT_ONCE,
+    Points,
+    crash_everywhere,
+    effects,
+    every_seventh,
+    of_each_kind,
+    record,
+    strike_at,
+)
 
 
 def scenario(sim: Simulation) -> str:
@@ -21,6 +33,14 @@ def scenario(sim: Simulation) -> str:
     sim.answers.plan("file-2:combined", error(503))
     files = [*sim.media(3), {"file_id": 9, "s3_key": "gone.mov"}]
     return sim.submit(files)
+
+
+def make(simulate: NewSimulation, lease_seconds: float) -> Simulation:
+    return simulate(lease_seconds=lease_seconds)
+
+
+def outcome(sim: Simulation) -> object:
+    return what_came_of_it(sim, layout.batch_id("r"))
 
 
 def what_came_of_it(sim: Simulation, batch_id: str) -> object:
@@ -39,40 +59,24 @@ def what_came_of_it(sim: Simulation, batch_id: str) -> object:
 def undisturbed(simulate: NewSimulation) -> tuple[object, list[str]]:
     """Run the scenario in peace; returns what came of it and the calls it took."""
     sim = simulate()
-    calls: list[str] = []
-    sim.on_call = calls.append
+    calls = record(sim)
     batch_id = scenario(sim)
     sim.finish_all()
-    result = what_came_of_it(sim, batch_id)
-    return result, calls
+    return what_came_of_it(sim, batch_id), calls
 
 
-def strike(nth: int, how: type[BaseException]) -> tuple[Callable[[str], None], list[str]]:
-    struck: list[str] = []
-    seen = 0
-
-    def on_call(call: str) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == nth:
-            struck.append(call)
-            raise how(f"at call {nth}: {call}")
-
-    return on_call, struck
-
-
-@pytest.mark.parametrize("slice_", range(4))
+@pytest.mark.parametrize("slice_", range(3))
 def test_a_crash_after_any_single_call_ends_in_the_same_rows_and_jobs(
     simulate: NewSimulation, slice_: int
 ) -> None:
-    expected, calls = undisturbed(simulate)
-    for nth in range(1 + slice_, len(calls) + 1, 4):
-        sim = simulate(lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
-        sim.on_call, struck = strike(nth, Crash)
-        batch_id = scenario(sim)
+    def act(sim: Simulation) -> None:
+        scenario(sim)
         sim.finish_all()
-        assert what_came_of_it(sim, batch_id) == expected, f"after a crash at {struck}"
-        assert not sim.dead
+
+    def points(calls: Sequence[str]) -> list[int]:
+        return effects(calls)[slice_::3]
+
+    crash_everywhere(partial(make, simulate), act, outcome, points)
 
 
 @pytest.mark.parametrize("slice_", range(2))
@@ -80,16 +84,16 @@ def test_a_passing_fault_at_any_kind_of_call_ends_in_the_same_rows_and_jobs(
     simulate: NewSimulation, slice_: int
 ) -> None:
     expected, calls = undisturbed(simulate)
-    for nth in telling(calls)[slice_::2]:
-        sim = simulate()
-        sim.on_call, struck = strike(nth, PassingFault)
+    for nth in of_each_kind(calls)[slice_::2]:
+        sim = make(simulate, LEASE_THAT_RUNS_OUT_AT_ONCE)
+        sim.on_call = strike_at(nth, PassingFault)
         batch_id = scenario(sim)
         for _ in range(4):
             sim.finish_all()
             sim.pass_time(700)
             sim.post(Reconcile())
             sim.run()
-        assert what_came_of_it(sim, batch_id) == expected, f"after a fault at {struck}"
+        assert what_came_of_it(sim, batch_id) == expected, f"after a fault at call {nth}: {calls[nth - 1]}"
 
 
 @pytest.mark.parametrize("times", [2, 3])
@@ -116,7 +120,7 @@ def test_all_messages_again_after_the_end_change_nothing(simulate: NewSimulation
     assert sim.batch(batch_id).state is BatchState.COMPLETED_WITH_ERRORS
 
 
-def eventful(sim: Simulation) -> object:
+def eventful(sim: Simulation) -> None:
     """A batch that meets everything at once, and is sent again by a person.
 
     One result is there already, one file comes from disk, one is gone and brought back, one answer fails once
@@ -140,21 +144,10 @@ def eventful(sim: Simulation) -> object:
     sim.post(RetryBatch(batch_id=batch_id))
     sim.run()
     sim.finish_all()
-    return what_came_of_it(sim, batch_id)
 
 
-@pytest.mark.parametrize(
-    "step", [17, pytest.param(1, marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])]
-)
+@pytest.mark.parametrize("points", [every_seventh, pytest.param(effects, marks=IN_FULL)])
 def test_a_crash_in_the_middle_of_an_eventful_batch_ends_in_the_same_rows_and_jobs(
-    simulate: NewSimulation, step: int
+    simulate: NewSimulation, points: Points
 ) -> None:
-    sim = simulate()
-    calls: list[str] = []
-    sim.on_call = calls.append
-    expected = eventful(sim)
-    for nth in range(1, len(calls) + 1, step):
-        sim = simulate(lease_seconds=LEASE_THAT_RUNS_OUT_AT_ONCE)
-        sim.on_call, struck = strike(nth, Crash)
-        assert eventful(sim) == expected, f"after a crash at {struck}"
-        assert not sim.dead
+    crash_everywhere(partial(make, simulate), eventful, outcome, points)

@@ -10,9 +10,8 @@ import pytest
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from schemas.analyses import REGISTRY, Registry
-from schemas.messages import PlanBatch, RetryBatch
+from schemas.messages import PlanBatch, RetryBatch, SubmitBatch
 from tests.contracts.planting import hold_batch, new_batch, new_file
-from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call
@@ -238,15 +237,16 @@ def test_long_stretches_of_reused_files_are_passed_over(sim: Simulation, bought:
 
 
 def test_a_plan_with_reused_files_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
-        heard, sim.on_call = sim.on_call, ignore
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         files = bought_before(sim, 2, analysis_types=["summary"])
         files[1]["s3_key"] = files[0]["s3_key"]
         sim.store.pause("*", "only the plan counts", sim.now)
-        sim.on_call = heard
-        batch_id = sim.submit(
-            [*files, *sim.media(1, first=3)], "second", analysis_types=["summary", "chapters"]
-        )
+        sim.post(second([*files, *sim.media(1, first=3)], analysis_types=["summary", "chapters"]))
+        return sim
+
+    def outcome(sim: Simulation) -> object:
+        batch_id = layout.batch_id("second")
         return (
             sim.batch(batch_id).state,
             list(sim.store.uncut_files(batch_id, 0, 9)),
@@ -254,15 +254,22 @@ def test_a_plan_with_reused_files_survives_a_crash_at_any_kind_of_call(simulate:
             sim.store.count(batch_id),
         )
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, Simulation.run, outcome)
 
 
 def test_a_batch_that_buys_nothing_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
-        heard, sim.on_call = sim.on_call, ignore
-        files = bought_before(sim, 2)
-        sim.on_call = heard
-        batch_id = again(sim, files)
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
+        sim.post(second(bought_before(sim, 2)))
+        return sim
+
+    def outcome(sim: Simulation) -> object:
+        batch_id = layout.batch_id("second")
         return sim.batch(batch_id).state, results(sim, "second"), sim.store.count(batch_id)
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, Simulation.run, outcome)
+
+
+def second(files: list[dict[str, Any]], **more: Any) -> SubmitBatch:
+    fields = {"request_id": "second", "model": "nova-2-lite", "files": files, **more}
+    return SubmitBatch.model_validate(fields)

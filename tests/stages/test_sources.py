@@ -240,11 +240,16 @@ def test_an_archived_object_of_a_listing_is_asked_whether_it_was_restored(sim: S
 # ── crashes ────────────────────────────────────────────────────────────────────────────────────
 
 
-def planned(sim: Simulation, source: dict[str, Any]) -> object:
-    """Plan a batch and nothing more; returns what came of it."""
+def plan(sim: Simulation, source: dict[str, Any]) -> None:
+    """Plan a batch and nothing more."""
     sim.small_chunks(2)
     sim.store.pause("*", "only the plan counts", sim.now)
-    batch_id = sim.submit(None, files_from=source)
+    sim.submit(None, files_from=source)
+
+
+def planned(sim: Simulation) -> object:
+    """Return what came of a plan."""
+    batch_id = layout.batch_id("r")
     return (
         sim.batch(batch_id).state,
         list(sim.store.uncut_files(batch_id, 0, 100)),
@@ -255,19 +260,22 @@ def planned(sim: Simulation, source: dict[str, Any]) -> object:
 
 
 def test_a_list_of_two_pages_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         one, two, three = lines_of(sim.media(3))
         gone = json.dumps({"file_id": 9, "s3_key": "gone.mov"})
         sim.objects.put(LIST, f"{one}\n{two}\n{BLANK_PAGE}oops\n{three}\n{gone}\n{one}")
-        return planned(sim, FROM_LIST)
+        return sim
 
-    crash_everywhere(simulate, scenario)
+    crash_everywhere(make, lambda sim: plan(sim, FROM_LIST), planned)
 
 
 def test_a_prefix_of_two_pages_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
-    def scenario(sim: Simulation) -> object:
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         names = ("a_1.mov", "b_2.mov", "b_2.mp4", "z_1.mov", "z_3.mov")
         put_archive(sim, *TEXTS, *(f"archive/{name}" for name in names))
-        return planned(sim, {"prefix": "archive/", "suffixes": [".mov", ".mp4"]})
+        return sim
 
-    crash_everywhere(simulate, scenario)
+    source = {"prefix": "archive/", "suffixes": [".mov", ".mp4"]}
+    crash_everywhere(make, lambda sim: plan(sim, source), planned)

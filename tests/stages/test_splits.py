@@ -1,7 +1,6 @@
 """Chunks that turn out too large: their records go into new chunks, whatever happens meanwhile."""
 
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import pytest
@@ -11,12 +10,12 @@ from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState
 from schemas.facts import ChunkMoved
 from schemas.messages import CancelBatch, CleanupChunk, SubmitBatch, SubmitChunk
-from tests.fakes.calls import OnCall, ignore
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.lots import BATCH, copies_in, lose, never_measured, refusals, succeeded, the_chunk
 from tests.stages.moments import at_call
-from tests.stages.simulation import Crash, Simulation
+from tests.stages.simulation import Simulation
+from tests.stages.sweeps import crash_everywhere
 
 
 def too_large(sim: Simulation, files: int = 6) -> None:
@@ -181,37 +180,18 @@ def strange_files(sim: Simulation) -> None:
     sim.post(SubmitBatch.model_validate({"request_id": "r", "model": "nova-2-lite", **told}))
 
 
-def crash_at(nth: int) -> OnCall:
-    seen = count(1)
-
-    def on_call(call: str) -> None:
-        if next(seen) == nth:
-            raise Crash(call)
-
-    return on_call
-
-
 def test_a_crash_anywhere_in_a_split_ends_in_the_same_rows_and_jobs(simulate: NewSimulation) -> None:
-    sim = simulate()
-    calls: list[str] = []
-    strange_files(sim)
-    sim.on_call = calls.append
-    sim.run()
-    sim.on_call = ignore
-    sim.finish_all()
-    expected = what_came_of_it(sim)
-    assert the_chunk(sim).state is ChunkState.CANCELLED
-    first = next(n for n, call in enumerate(calls) if "nova_batch/" in call)
-    last = next(n for n, call in enumerate(calls) if "plan-s" in call and "done" in call)
-    for nth in range(first + 1, last + 6):
-        sim = simulate(lease_seconds=-1)
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
         strange_files(sim)
-        sim.on_call = crash_at(nth)
-        sim.run()
-        sim.on_call = ignore
+        return sim
+
+    def outcome(sim: Simulation) -> object:
         sim.finish_all()
-        assert what_came_of_it(sim) == expected, f"after a crash at {calls[nth - 1]}"
-        assert not sim.dead
+        assert the_chunk(sim).state is ChunkState.CANCELLED
+        return what_came_of_it(sim)
+
+    crash_everywhere(make, Simulation.run, outcome)
 
 
 @pytest.mark.parametrize("times", [2, 3])
