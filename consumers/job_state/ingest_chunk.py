@@ -89,8 +89,8 @@ def _not_read(chunk: Chunk, held: Held, count: int, fault: Fault, told: Told) ->
 
 
 def _is_read(chunk: Chunk, world: World) -> bool:
-    """Tell whether every record has its outcome already."""
-    return sum(world.store.outcomes(chunk.chunk_id).values()) >= chunk.records
+    """Tell whether every record has its outcome already; that it could not be read is none."""
+    return not chunk.unread and sum(world.store.outcomes(chunk.chunk_id).values()) >= chunk.records
 
 
 def _missing_code(status: JobStatus | None) -> str:

@@ -231,6 +231,44 @@ def test_a_chunk_whose_output_came_late_is_named_for_reading_and_not_for_cleanin
     assert store.outcomes(chunk_id) == {("combined", "SUCCEEDED"): 1, ("combined", "MISSING"): 1}
 
 
+def test_a_chunk_whose_late_reading_was_cut_short_is_named_for_reading_until_its_end(store: SqlStore) -> None:
+    chunk_id = planted_failed(store)
+    assert store.waiting(NOW, 10).ingests == (chunk_id,)
+    held = hold_chunk(store, chunk_id)
+    store.save(held, [judged(0), judged(1)], NOW)
+    store.release(held)
+    found = store.chunk(chunk_id)
+    assert found is not None
+    assert found.unread
+    assert store.waiting(NOW, 10).ingests == (chunk_id,)
+    assert store.unread_chunks(found.batch_id) == [chunk_id]
+    store.end_chunk(hold_chunk(store, chunk_id), ChunkState.COMPLETED, "", NOW)
+    found = store.chunk(chunk_id)
+    assert found is not None
+    assert not found.unread
+    assert store.waiting(NOW, 10).ingests == ()
+
+
+def test_a_chunk_that_failed_without_output_is_not_named_for_reading(store: SqlStore) -> None:
+    chunk_id = planted_failed(store, "JOB_FAILED")
+    found = store.chunk(chunk_id)
+    assert found is not None
+    assert not found.unread
+    assert store.waiting(NOW, 10).ingests == ()
+
+
+def planted_failed(store: SqlStore, code: str = "RESULT_FETCH_FAILED") -> str:
+    """Put a chunk there whose records all ended as MISSING."""
+    [chunk_id] = plant(store)
+    submit(store, chunk_id)
+    end_job(store, chunk_id)
+    held = hold_chunk(store, chunk_id)
+    store.close_records(held, Outcome.MISSING, code, "", NOW)
+    store.end_chunk(held, ChunkState.FAILED, "", NOW)
+    store.release(held)
+    return chunk_id
+
+
 def test_chunks_of_an_unfinished_plan_are_left_alone(store: SqlStore) -> None:
     batch = new_batch()
     store.accept(batch)

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from consumers.core import layout
 from consumers.core.faults import Denied, PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
@@ -12,7 +14,7 @@ from schemas.messages import IngestChunk, RetryBatch, Sweep
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call
-from tests.stages.simulation import Simulation
+from tests.stages.simulation import Crash, Simulation
 
 FIVE_TYPES = ["summary", "chapters", "elements", "waterfall_classification", "search_metadata"]
 
@@ -135,6 +137,41 @@ def test_a_job_that_failed_for_good_keeps_its_reason_although_it_left_output(sim
     (line,) = [line for line in sim.results(batch_id) if line["outcome"] == "MISSING"]
     assert line["error"] == {"code": "JOB_FAILED", "message": "Access denied to the S3 location"}
     assert len(sim.jobs.created) == 1
+
+
+@pytest.mark.parametrize("call", ["store.save", "part-"])
+def test_late_output_whose_storing_was_cut_short_is_read_once_more(sim: Simulation, call: str) -> None:
+    batch_id = sim.submit(sim.media(2))
+    unreadable(sim, layout.chunk_id(batch_id, 0))
+    sim.finish_jobs()
+    for _ in range(6):
+        sim.pass_time(200)
+    assert sim.batch(batch_id).state is BatchState.FAILED
+    at_call(sim, call, "done", act=die)
+    sim.lease_seconds = -1
+    sim.pass_time(3600)
+    sim.reconcile()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert set(sim.outcomes(batch_id).values()) == {"SUCCEEDED"}
+    assert sim.batch(batch_id).committed_usd == sim.store.count(batch_id).spent.cost_usd
+    assert not sim.temporary_keys()
+
+
+def test_a_chunk_that_was_about_to_be_given_up_is_given_up_when_its_message_comes_again(
+    sim: Simulation,
+) -> None:
+    batch_id = sim.submit(sim.media(2))
+    unreadable(sim, layout.chunk_id(batch_id, 0), times=99)
+    sim.lease_seconds = -1
+    at_call(sim, "store.close_records", "done", act=die)
+    sim.finish_jobs()
+    for _ in range(6):
+        sim.pass_time(200)
+    assert sim.batch(batch_id).state is BatchState.FAILED
+
+
+def die() -> None:
+    raise Crash
 
 
 def test_a_retry_does_not_buy_what_is_paid_for_and_could_not_be_read(sim: Simulation) -> None:

@@ -20,6 +20,7 @@ from daemon.adapters.store.money import commit_cost
 from daemon.adapters.store.moves import WORKED, move_batch, move_chunk
 from daemon.adapters.store.slots import free_claim
 from daemon.adapters.store.sums import spent_on
+from daemon.adapters.store.unread import is_unread
 from daemon.adapters.tables import (
     UNREAD,
     batches,
@@ -49,14 +50,13 @@ _JOB = (
     jobs.c.succeeded,
     jobs.c.failed,
 )
-_unread = exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
 _proven = exists().where(models.c.model == chunks.c.base_model, models.c.proven)
 _CHUNK = (
     select(
         chunks,
         batches.c.terms,
         batches.c.cancelled,
-        _unread.label("unread"),
+        is_unread.label("unread"),
         _proven.label("proven"),
         *_JOB,
     )

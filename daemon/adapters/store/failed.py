@@ -9,6 +9,7 @@ from sqlalchemy.sql.selectable import Select
 from consumers.core import layout
 from consumers.core.rows import FailedRecord
 from daemon.adapters.store.database import Database
+from daemon.adapters.store.unread import is_unread
 from daemon.adapters.tables import (
     batches,
     chunk_files,
@@ -16,7 +17,6 @@ from daemon.adapters.tables import (
     files,
     record_current,
     record_superseded,
-    record_unread,
     records,
 )
 from schemas.outcomes import Outcome
@@ -47,9 +47,7 @@ class Failed:
         """Return the chunks of a batch whose output is paid for, could not be read, and is still there."""
         asked = (
             select(chunks.c.chunk_id)
-            .join(records, and_(records.c.chunk_id == chunks.c.chunk_id, record_unread))
-            .where(chunks.c.batch_id == batch_id, chunks.c.cleaned_at.is_(None))
-            .group_by(chunks.c.chunk_id, chunks.c.number)
+            .where(chunks.c.batch_id == batch_id, chunks.c.cleaned_at.is_(None), is_unread)
             .order_by(chunks.c.number)
         )
         with self.database.read() as connection:

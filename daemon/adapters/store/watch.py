@@ -13,6 +13,7 @@ from consumers.core.rows import Held, Waiting
 from daemon.adapters.store.aging import settling
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import PLACES, guard, is_held
+from daemon.adapters.store.unread import cut_short
 from daemon.adapters.tables import (
     batch_open,
     batch_reparsing,
@@ -122,12 +123,12 @@ def _submits() -> ColumnElement[bool]:
 
 
 def _ingests() -> ColumnElement[bool]:
-    """Chunks with output not stored: just ended, or FAILED because it could not be read."""
-    unread = and_(record_unread, records.c.chunk_id == chunks.c.chunk_id)
+    """Chunks with output not stored: just ended, or FAILED because it could not be read to its end."""
+    waits = chunks.c.chunk_id.in_(select(records.c.chunk_id).where(record_unread))
     late = and_(
         state_in(chunks, [ChunkState.FAILED]),
         chunks.c.cleaned_at.is_(None),
-        chunks.c.chunk_id.in_(select(records.c.chunk_id).where(unread)),
+        or_(waits, cut_short),
     )
     return or_(chunk_unread, late)
 
