@@ -210,7 +210,8 @@ class RetryBatch(OfBatch):
     """Send again every record of an ended batch that has no good result.
 
     With ``revision``, the one the sender saw, the message may be delivered any number of times and as late
-    as it likes: what has been retried since is not retried again.
+    as it likes: what has been retried since is not retried again. Without it, that holds until the
+    batch ends.
     """
 
     queue: ClassVar[Queue] = Queue.SUBMIT

@@ -36,7 +36,7 @@ def retry_batch(message: RetryBatch, world: World) -> Outcome:
     """Open another round for an ended batch; permanent failures and stopped records are tried too.
 
     Output that is paid for and could not be read is read again, not bought. With a revision the same message
-    may come as often and as late as it likes.
+    may come as often and as late as it likes; without one it may come again while what it opened still runs.
     """
     batch = named_batch(message, world)
     if isinstance(batch, Refuse):
@@ -61,7 +61,7 @@ def _answered(message: RetryBatch, batch: Batch, world: World) -> Outcome | None
     if source := adopted_from(batch):
         return Refuse("adopted", not_planned_here(batch.batch_id, source))
     seen = message.revision
-    if seen is not None and batch.retried >= seen:
+    if _is_carried_out(seen, batch):
         return done([Ignored("retried already", batch.batch_id)], _following(batch.batch_id, world))
     if seen is not None and seen > batch.revision:
         why = f'Field "revision" is {seen}, but batch {batch.batch_id} is at {batch.revision}: give that one.'
@@ -70,6 +70,13 @@ def _answered(message: RetryBatch, batch: Batch, world: World) -> Outcome | None
         why = f"batch {batch.batch_id} is {batch.state}: wait for its end, or cancel it, then retry it."
         return Refuse("batch_not_ended", why)
     return None
+
+
+def _is_carried_out(seen: int | None, batch: Batch) -> bool:
+    """Tell whether a person's wish was fulfilled before, as far as a message tells which wish it was."""
+    if seen is None:
+        return batch.state not in BATCH_ENDS and 0 < batch.retried == batch.revision - 1
+    return batch.retried >= seen
 
 
 def _retry(message: RetryBatch, batch_id: str, held: Held, world: World) -> Outcome:

@@ -13,11 +13,11 @@ from consumers.core.rows import Leased
 from consumers.core.world import Done, Later, Refuse
 from schemas.messages import CancelBatch, IngestChunk, RetryBatch
 from tests.contracts.planting import hold_batch, new_batch, new_chunk, new_file
-from tests.fakes.calls import ignore
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
 from tests.stages.moments import at_call, before_lease
-from tests.stages.simulation import Crash, Simulation
+from tests.stages.simulation import Simulation
+from tests.stages.sweeps import crash_everywhere
 
 CUT = answer('{"text": "A po', "max_tokens")
 BROKEN = answer("I would rather not.")
@@ -418,14 +418,15 @@ def test_a_revision_that_never_was_is_refused_by_both_numbers(sim: Simulation) -
     assert "is at 1" in outcome.why
 
 
-def test_without_a_revision_a_batch_that_was_opened_again_is_refused(sim: Simulation) -> None:
+def test_without_a_revision_a_retry_that_comes_twice_opens_a_batch_once(sim: Simulation) -> None:
     batch_id = failed_batch(sim)
-    retry(sim, batch_id)
-    outcome = retry(sim, batch_id)
-    assert isinstance(outcome, Refuse)
-    assert outcome.code == "batch_not_ended"
-    assert "RUNNING" in outcome.why
+    first, second = (sim.handle(RetryBatch(batch_id=batch_id)) for _ in range(2))
+    assert isinstance(first, Done)
+    assert isinstance(second, Done)
+    assert second.then == first.then
+    sim.run()
     sim.finish_all()
+    assert sim.batch(batch_id).round == 1
     assert sim.answers.bought["file-1:combined"] == 2
 
 
@@ -477,34 +478,19 @@ def what_came_of_it(sim: Simulation, batch_id: str) -> object:
 
 
 def test_a_crash_after_any_call_of_a_retry_ends_in_the_same_jobs(simulate: NewSimulation) -> None:
-    def run(strike_at: int | None) -> tuple[object, int]:
-        sim = simulate(lease_seconds=-1)
-        batch_id = ended_with_troubles(sim)
-        calls = 0
+    batch_id = layout.batch_id("r")
 
-        def on_call(call: str) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == strike_at:
-                raise Crash(call)
+    def make(lease_seconds: float) -> Simulation:
+        sim = simulate(lease_seconds=lease_seconds)
+        ended_with_troubles(sim)
+        sim.post(RetryBatch(batch_id=batch_id, revision=1))
+        return sim
 
-        sim.on_call = on_call
-        message = RetryBatch(batch_id=batch_id, revision=1)
-        try:
-            sim.handle(message)
-        except Crash:
-            sim.on_call = ignore
-            sim.handle(message)
-        sim.on_call = ignore
-        sim.run()
+    def outcome(sim: Simulation) -> object:
         sim.finish_all()
-        assert not sim.dead
-        return what_came_of_it(sim, batch_id), calls
+        return what_came_of_it(sim, batch_id)
 
-    expected, calls = run(None)
-    assert calls >= 5
-    for strike_at in range(1, calls + 1):
-        assert run(strike_at)[0] == expected, strike_at
+    crash_everywhere(make, Simulation.run, outcome)
 
 
 # ── plans cut short ────────────────────────────────────────────────────────────────────────────
