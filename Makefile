@@ -41,7 +41,7 @@ test: $(READY) ## all tests, against real parts
 bench: $(READY) ## figures beside a naive way and the limit; NAME=copy for one, FULL=1 for full sizes
 	$(BIN)/python -m tests.bench $(if $(FULL),--full) $(NAME)
 
-endurance: $(READY) ## the tests that take minutes: five days of an archive, a kill at every call
+endurance: $(READY) ## the tests that take minutes: five days of an archive, a kill at every call, a crash behind every write
 	$(BIN)/python -m pytest -m endurance -n 0 -s
 
 check: $(READY) ## style, types, and locks in step with pyproject.toml
