@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -24,10 +25,15 @@ class _Heard:
     """Stands before a store of its own on the same database."""
 
     def __init__(self, store: SqlStore, on_call: OnCall) -> None:
-        self._store = SqlStore(store.engine)
-        self._store.database = _Telling(store.engine, self._written)
+        self._behind = store
         self._calls = Calls("store", on_call)
         self._in_hand: list[tuple[str, str]] = []
+
+    @cached_property
+    def _store(self) -> SqlStore:
+        store = SqlStore(self._behind.engine)
+        store.database = _Telling(self._behind.engine, self._written)
+        return store
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)

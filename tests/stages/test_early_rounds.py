@@ -2,12 +2,10 @@
 
 import json
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from consumers.core import layout
 from consumers.core.lifecycle import CHUNK_ENDS, BatchState, JobStatus
-from daemon.adapters.store import SqlStore
 from schemas.job_events import JobStateChange
 from schemas.messages import CancelBatch
 from tests.stages.bedrock_answers import error
@@ -115,28 +113,8 @@ def test_the_plan_of_an_early_round_stands_before_its_chunks_and_names_them(sim:
     assert rounds(small, batch_id) == [0, 0, 0, 0, 1]
 
 
-class Watched(SqlStore):
-    """A store at which something happens, once, after a batch was last looked at under its lease."""
-
-    act: Callable[[], object] | None = None
-    gathered = False
-
-    def next_index(self, batch_id: str) -> int:
-        self.gathered = True
-        return super().next_index(batch_id)
-
-    def is_through(self, batch_id: str) -> bool:
-        answer = super().is_through(batch_id)
-        act = self.act
-        if act is not None and self.gathered:
-            self.act = None
-            act()
-        return answer
-
-
 def test_a_last_chunk_that_ends_while_its_batch_is_being_looked_at_is_not_missed(sim: Simulation) -> None:
-    store = Watched(sim.store.engine)
-    small = Simulation(store, slots=2, min_records=1)
+    small = Simulation(sim.store, slots=2, min_records=1)
     small.small_chunks(2)
     small.answers.plan("file-1:combined", error(503))
     batch_id = small.submit(small.media(4))
@@ -154,10 +132,9 @@ def test_a_last_chunk_that_ends_while_its_batch_is_being_looked_at_is_not_missed
         assert not waiting(small, batch_id)
         small.queue = aside
 
-    store.act, store.gathered = end_the_other, False
+    at_call(small, "store.leave_batch", act=end_the_other)
     end(first)
     small.run()
-    assert store.act is None
     assert rounds(small, batch_id) == [0, 0, 1]
     small.finish_all()
     assert small.batch(batch_id).state is BatchState.COMPLETED
