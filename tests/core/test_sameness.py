@@ -40,10 +40,12 @@ def test_what_differs_is_named_where_something_does(one: dict[str, Any], other: 
     before, after = written(one), written(other)
     assert bool(differing(before, after)) is (before != after)
     assert (other_content("r", before, after) is None) is (before == after)
-    named = {name.partition(".")[0].partition(" ")[0] for name in differing(before, after).split(", ")}
+    told = differing(before, after)
+    named = {name.partition(".")[0].partition(" ")[0] for name in told.split(", ")}
     first, second = json.loads(before), json.loads(after)
     for name in ("priority", "budget_usd"):
-        assert (name in named) is (first[name] != second[name])
+        differs = first[name] != second[name]
+        assert (name in named) is differs or (differs and "more" in told)
 
 
 @given(REQUESTS)
