@@ -62,9 +62,10 @@ def note_waiting(chunk: Chunk, held: Held, world: World) -> None:
 def resubmit_early(batch: Batch, held: Held, world: World) -> RoundAdded | None:
     """Send again, while the batch still runs, what fills whole chunks; None where nothing does."""
     ask = by_itself(batch.model, world)
+    sources = world.store.waiting_chunks(batch.batch_id, CHUNKS_AT_ONCE)
     waiting = [
         record
-        for chunk_id in world.store.waiting_chunks(batch.batch_id, CHUNKS_AT_ONCE)
+        for chunk_id in sources
         for record in world.store.failed_of(chunk_id)
         if ask(record) is not None
     ]
@@ -74,15 +75,17 @@ def resubmit_early(batch: Batch, held: Held, world: World) -> RoundAdded | None:
     if not chunks:
         return None
     put_round_plan(batch, round_, chunks, world)
-    if not world.store.add_early_round(held, round_, chunks, _left(waiting, chunks)):
+    if not world.store.add_early_round(held, round_, chunks, _left(sources, waiting, chunks)):
         return None
     return RoundAdded(batch.batch_id, round_, len(chunks), sum(len(chunk.records) for chunk in chunks))
 
 
-def _left(waiting: Iterable[FailedRecord], chunks: Sequence[NewChunk]) -> dict[str, int]:
-    """Count what waits on of each chunk that records are taken from."""
+def _left(
+    sources: Iterable[str], waiting: Iterable[FailedRecord], chunks: Sequence[NewChunk]
+) -> dict[str, int]:
+    """Count what waits on of each chunk that was looked at."""
     taken = {(record.position, record.analysis_type) for chunk in chunks for record in chunk.records}
-    left: Counter[str] = Counter()
+    left: Counter[str] = Counter(dict.fromkeys(sources, 0))
     for record in waiting:
         left[record.chunk_id] += (record.position, record.analysis_type) not in taken
     return dict(left)

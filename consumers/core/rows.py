@@ -322,28 +322,11 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejudged:
-    """What a record came to when its raw line was read again; ``missing`` counts the parts left empty."""
-
-    position: int
-    analysis_type: str
-    attempt: int
-    outcome: Outcome
-    result: str | None = None
-    raw_text: str | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    retryable: bool = False
-    repaired: bool = False
-    stop_reason: str | None = None
-    missing: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class JudgedRecord:
     """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text.
 
-    ``missing`` counts the parts of the answer that were left empty; None where there is no answer.
+    ``missing`` counts the parts of the answer that were left empty; None where there is no answer. What it
+    cost and how it was asked stay as they are stored where a raw line is only read again.
     """
 
     position: int

@@ -311,7 +311,9 @@ class Reparsing(Protocol):
     def begin_reparse(self, held: rows.Held) -> None:
         """Begin a reparse, unless one is under way."""
 
-    def rejudge(self, held: rows.Held, records: Sequence[rows.Rejudged], chunk_id: str | None = None) -> int:
+    def rejudge(
+        self, held: rows.Held, records: Sequence[rows.JudgedRecord], chunk_id: str | None = None
+    ) -> int:
         """Store what records came to when they were judged again; returns how many changed.
 
         Tokens, cost, time and prompt version stay. In the same transaction the attempts that count are chosen

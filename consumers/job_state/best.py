@@ -3,7 +3,7 @@
 from collections import defaultdict
 from enum import IntEnum
 
-from consumers.core.rows import JudgedRecord, Rejudged, SentAs
+from consumers.core.rows import JudgedRecord, SentAs
 from schemas.outcomes import Outcome
 
 
@@ -41,7 +41,7 @@ class Best:
 _RANKS = tuple(Rank)
 
 
-def rank_of(judged: JudgedRecord | Rejudged) -> Rank:
+def rank_of(judged: JudgedRecord) -> Rank:
     """Rank a whole answer before the kept part of a cut one, and that before everything else."""
     if judged.outcome is Outcome.SUCCEEDED:
         return Rank.WHOLE

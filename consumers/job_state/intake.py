@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-import msgspec
-
 from consumers.core.cost import cost
 from consumers.core.layout import RecordName
-from consumers.core.planned import planned_analysis
-from consumers.core.results import BrokenLine, OutputLine, judge, read_line
+from consumers.core.results import BrokenLine, OutputLine, read_line
 from consumers.core.rows import Chunk, Held, JudgedRecord, SentAs, Spent
 from consumers.core.world import World
 from consumers.job_state.best import Best, Rank, rank_of
+from consumers.job_state.judged import analysis_of, judged_record
 
 LINES_AT_ONCE = 300
 BYTES_AT_ONCE = 8_000_000
@@ -92,27 +90,9 @@ class Intake:
                 yield name, judged
 
     def _judged(self, line: OutputLine, record: SentAs) -> JudgedRecord:
-        asked = planned_analysis(self.world.analyses, record.analysis_type, record.s3_key, record.kind)
-        judged = judge(line, asked)
-        answered = judged.result is not None
-        return JudgedRecord(
-            position=record.position,
-            analysis_type=record.analysis_type,
-            attempt=record.attempt,
-            outcome=judged.outcome,
-            result=msgspec.json.encode(judged.result).decode() if answered else None,
-            raw_text=judged.raw_text,
-            error_code=judged.error_code,
-            error_message=judged.error_message,
-            retryable=judged.retryable,
-            repaired=judged.repaired,
-            stop_reason=judged.stop_reason,
-            missing=len(judged.missing) if answered else None,
-            input_tokens=judged.input_tokens,
-            output_tokens=judged.output_tokens,
-            cost_usd=self._cost(judged.input_tokens, judged.output_tokens),
-            prompt_version="" if self.chunk.output_uri else asked.prompt_version,
-        )
+        asked = analysis_of(record, self.world)
+        version = "" if self.chunk.output_uri else asked.prompt_version
+        return judged_record(line, record, asked, self._cost(line.input_tokens, line.output_tokens), version)
 
     def _pad(self, line: OutputLine) -> None:
         """Count a line of padding, once, and add what it cost."""

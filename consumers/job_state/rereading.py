@@ -5,23 +5,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import msgspec
-
 from consumers.core import layout
 from consumers.core.faults import Missing
 from consumers.core.layout import RecordName
-from consumers.core.planned import planned_analysis
-from consumers.core.results import BrokenLine, OutputLine, judge, read_line
-from consumers.core.rows import Chunk, Held, Link, Rejudged, SentAs
+from consumers.core.results import BrokenLine, OutputLine, read_line
+from consumers.core.rows import Chunk, Held, JudgedRecord, Link, SentAs
 from consumers.core.world import World
 from consumers.job_state.best import Best, Rank, rank_of
+from consumers.job_state.judged import analysis_of, judged_record
 from schemas.outcomes import Outcome
 
 LINES_AT_ONCE = 300
 
 Page = Sequence[tuple[RecordName, OutputLine]]
 Ask = Callable[[Sequence[RecordName]], Mapping[RecordName, SentAs]]
-Save = Callable[[Sequence[Rejudged]], object]
+Save = Callable[[Sequence[JudgedRecord]], object]
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ def reread_chunk(chunk: Chunk, held: Held, world: World) -> Reread:
     """Judge a chunk's records again by its raw lines; ``held`` is the lease of its ended batch."""
     read = Reread()
 
-    def save(records: Sequence[Rejudged]) -> None:
+    def save(records: Sequence[JudgedRecord]) -> None:
         read.changed += world.store.rejudge(held, records, chunk.chunk_id)
         read.records += len(records)
 
@@ -73,7 +71,7 @@ def _reread_links(links: Sequence[Link], read: Reread, held: Held, world: World)
     wanted = {link.name: link.record for link in links}
     whole: set[RecordName] = set()
 
-    def save(records: Sequence[Rejudged]) -> None:
+    def save(records: Sequence[JudgedRecord]) -> None:
         good = [record for record in records if record.outcome is Outcome.SUCCEEDED]
         whole.update(_names(good, wanted))
         read.changed += world.store.rejudge(held, good) if good else 0
@@ -91,7 +89,7 @@ def _reread_links(links: Sequence[Link], read: Reread, held: Held, world: World)
     read.left += [f"result of {link.reused_from}: {why}" for link in links if link.name not in whole]
 
 
-def _names(records: Sequence[Rejudged], wanted: Mapping[RecordName, SentAs]) -> Iterator[RecordName]:
+def _names(records: Sequence[JudgedRecord], wanted: Mapping[RecordName, SentAs]) -> Iterator[RecordName]:
     places = {(record.position, record.analysis_type) for record in records}
     for name, record in wanted.items():
         if (record.position, record.analysis_type) in places:
@@ -110,13 +108,13 @@ def _read(chunk: Chunk, ask: Ask, save: Save, world: World) -> None:
 
 def _judge(
     page: Page, sent: Mapping[RecordName, SentAs], best: Best, world: World
-) -> Iterator[tuple[RecordName, Rejudged]]:
+) -> Iterator[tuple[RecordName, JudgedRecord]]:
     """Judge the lines of a page, and give those that are their record's best so far."""
     for name, line in page:
         record = sent.get(name)
         if record is None or (before := best.rank(record)) is Rank.WHOLE:
             continue
-        judged = _judged(line, record, world)
+        judged = judged_record(line, record, analysis_of(record, world))
         if best.rise(record, before, rank_of(judged)):
             yield name, judged
 
@@ -126,26 +124,6 @@ def _lines(key: str, world: World) -> Iterator[tuple[RecordName, OutputLine]]:
         told = read_line(line)
         if not isinstance(told, BrokenLine) and told.name is not None:
             yield told.name, told
-
-
-def _judged(line: OutputLine, record: SentAs, world: World) -> Rejudged:
-    asked = planned_analysis(world.analyses, record.analysis_type, record.s3_key, record.kind)
-    judged = judge(line, asked)
-    answered = judged.result is not None
-    return Rejudged(
-        record.position,
-        record.analysis_type,
-        record.attempt,
-        judged.outcome,
-        result=msgspec.json.encode(judged.result).decode() if answered else None,
-        raw_text=judged.raw_text,
-        error_code=judged.error_code,
-        error_message=judged.error_message,
-        retryable=judged.retryable,
-        repaired=judged.repaired,
-        stop_reason=judged.stop_reason,
-        missing=len(judged.missing) if answered else None,
-    )
 
 
 def _raw_key(chunk: Chunk) -> str:

@@ -49,8 +49,10 @@ def _may_go_on(batch: Batch, world: World) -> bool:
     """Tell whether a batch waits for a word on its canary, for the end of what it does not buy, or has
     records that may fill a chunk already.
     """
-    if batch.state is BatchState.PLANNING or batch.stopped:
-        return bool(batch.stopped) and batch.state is not BatchState.PLANNING
+    if batch.state is BatchState.PLANNING:
+        return False
+    if batch.stopped:
+        return True
     if batch.canary is not None:
         return not world.store.canary(batch.batch_id).open
     return not batch.cancelled and bool(world.store.waiting_chunks(batch.batch_id, 1))

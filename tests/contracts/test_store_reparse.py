@@ -10,7 +10,7 @@ from sqlalchemy import select
 from consumers.core.faults import LeaseLost
 from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import Held, Link, Rejudged, Reparse, SentAs, Written
+from consumers.core.rows import Held, JudgedRecord, Link, Reparse, SentAs, Written
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import records
 from schemas.outcomes import Outcome
@@ -35,8 +35,8 @@ BATCH = new_batch().batch_id
 WRITTEN = Written(2, 20, "ab")
 
 
-def anew(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: Any) -> Rejudged:
-    plain = Rejudged(position, "combined", 1, outcome, result='{"summary":{}}')
+def anew(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: Any) -> JudgedRecord:
+    plain = JudgedRecord(position, "combined", 1, outcome, result='{"summary":{}}')
     return replace(plain, **other)
 
 

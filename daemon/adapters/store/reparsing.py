@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from consumers.core.layout import RecordName, parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
-from consumers.core.rows import Held, Link, Rejudged, Reparse, SentAs
+from consumers.core.rows import Held, JudgedRecord, Link, Reparse, SentAs
 from daemon.adapters.columns import Words
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
@@ -59,8 +59,8 @@ class Reparsing:
             guard(connection, held)
             connection.execute(row.values(reparse_next=0, reparse=_note(Reparse())))
 
-    def rejudge(self, held: Held, records: Sequence[Rejudged], chunk_id: str | None = None) -> int:
-        """Store what records came to when they were judged again; returns how many changed."""
+    def rejudge(self, held: Held, records: Sequence[JudgedRecord], chunk_id: str | None = None) -> int:
+        """Store what records came to when they were judged again, at no cost; returns how many changed."""
         with self.database.write() as connection:
             guard(connection, held)
             changed = _changed(connection, held.id, records)
@@ -149,12 +149,12 @@ def _go_on(
     connection.execute(update(batches).where(mine).values(reparse=added, **also))
 
 
-def _row(batch_id: str, record: Rejudged) -> dict[str, Any]:
+def _row(batch_id: str, record: JudgedRecord) -> dict[str, Any]:
     key = {"batch": batch_id, "at": record.position, "type": record.analysis_type, "try": record.attempt}
     return {**key, "missing": record.missing, **dict(zip(_ANEW, _anew(record), strict=True))}
 
 
-def _changed(connection: Connection, batch_id: str, judged: Sequence[Rejudged]) -> Sequence[Rejudged]:
+def _changed(connection: Connection, batch_id: str, judged: Sequence[JudgedRecord]) -> Sequence[JudgedRecord]:
     """Return those that came to something else than what is stored, in the order of their keys."""
     positions = sorted({record.position for record in judged})
     asked = select(*(records.c[name] for name in (*_KEY, "missing", *_ANEW))).where(
@@ -166,7 +166,7 @@ def _changed(connection: Connection, batch_id: str, judged: Sequence[Rejudged]) 
     return sorted((each for each in judged if _differs(each, stored.get(_key(each)))), key=_key)
 
 
-def _differs(record: Rejudged, stored: Row[Any] | None) -> bool:
+def _differs(record: JudgedRecord, stored: Row[Any] | None) -> bool:
     """Compare with what is stored; how much an answer lacks was not counted in earlier versions."""
     if stored is None:
         return False
