@@ -50,19 +50,20 @@ def lines_of(row: ResultRow, analyses: Registry) -> Iterator[dict[str, Any]]:
 
     Tokens and cost stand on the first line only, so that the sum of all lines is the bill.
     """
+    line = _line(row)
     parts = analyses.parts_of(row.analysis_type or "", row.kind)
     if row.result is None or not parts:
-        yield _line(row, row.analysis_type, row.result)
+        yield line
         return
-    for position, part in enumerate(parts):
-        line = _line(row, part, row.result.get(part))
-        yield line if position == 0 else {**line, **_UNPAID}
+    for part in parts:
+        yield {**line, "analysis_type": part, "result": row.result.get(part)}
+        line |= _UNPAID
 
 
 _UNPAID = {"input_tokens": None, "output_tokens": None, "cost_usd": None}
 
 
-def _line(row: ResultRow, analysis_type: str | None, result: Any) -> dict[str, Any]:
+def _line(row: ResultRow) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "batch_id": row.batch_id,
@@ -71,9 +72,9 @@ def _line(row: ResultRow, analysis_type: str | None, result: Any) -> dict[str, A
         "bucket": row.bucket,
         "s3_key": row.s3_key or None,
         "etag": row.etag,
-        "analysis_type": analysis_type,
+        "analysis_type": row.analysis_type,
         "outcome": str(row.outcome),
-        "result": result,
+        "result": row.result,
         "error": _error(row),
         "record_id": row.record_id,
         "attempt": row.attempt,

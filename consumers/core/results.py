@@ -6,7 +6,7 @@ add `expired` and `retryable` to errors, write codes as integers, and leave coun
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -33,8 +33,7 @@ class LineError:
     retryable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLine:
+class OutputLine(NamedTuple):
     """A readable line: either `text` (perhaps empty) or `error`; tokens None where Bedrock gave none.
 
     `name` is the record it is about; None where the record was only there to fill the job up.
@@ -57,8 +56,7 @@ class BrokenLine:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The outcome of one record. `raw_text` is the model's text, kept where the outcome is not SUCCEEDED.
 
     `missing` are the paths of the answer that were left empty; `retryable` is Bedrock's own hint.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
@@ -294,8 +294,7 @@ class Gate(StrEnum):
 # ── results ────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class SentAs:
+class SentAs(NamedTuple):
     """What a record is in its batch: the file by its position and its key, the type, the attempt.
 
     Without ``kind`` the key's ending tells what the file is.
@@ -321,8 +320,7 @@ class Link:
     chunk_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedRecord:
+class JudgedRecord(NamedTuple):
     """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text.
 
     ``missing`` counts the parts of the answer that were left empty; None where there is no answer. What it

@@ -1,6 +1,7 @@
 """The port to the store: what the stages ask of the database."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -13,6 +14,8 @@ from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.lines import ResultRow
 from consumers.core.restored import Restoration
+
+SavePage = Callable[[Sequence[rows.JudgedRecord]], None]
 
 
 class Batches(Protocol):
@@ -273,6 +276,12 @@ class Records(Protocol):
 
     def save(self, held: rows.Held, records: Sequence[rows.JudgedRecord], now: datetime) -> None:
         """Store outcomes of a chunk's records in one transaction; the same again changes nothing."""
+
+    def saving(self, held: rows.Held, now: datetime) -> AbstractContextManager[SavePage]:
+        """Give a way to ``save`` page after page that need not wait for the page before.
+
+        What was wrong with a page is raised by the next one, or at the end; by then all pages are stored.
+        """
 
     def close_records(self, held: rows.Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give every record of the chunk that has no outcome this one; returns how many there were.

@@ -8,7 +8,8 @@ from decimal import Decimal
 from consumers.core.cost import cost
 from consumers.core.layout import RecordName
 from consumers.core.results import BrokenLine, OutputLine, read_line
-from consumers.core.rows import Chunk, Held, JudgedRecord, SentAs, Spent
+from consumers.core.rows import Chunk, JudgedRecord, SentAs, Spent
+from consumers.core.store import SavePage
 from consumers.core.world import World
 from consumers.job_state.best import Best, Rank, rank_of
 from consumers.job_state.judged import analysis_of, judged_record
@@ -36,12 +37,13 @@ class Intake:
     a byte for each file of the batch.
     """
 
-    def __init__(self, chunk: Chunk, held: Held, world: World) -> None:
-        self.chunk, self.held, self.world = chunk, held, world
+    def __init__(self, chunk: Chunk, save: SavePage, world: World) -> None:
+        self.chunk, self.world = chunk, world
         self.tally = Tally()
         self._day = _day_of_price(chunk, world)
         self._model = world.models.find(chunk.model)
         self._best = Best()
+        self._save = save
         self._padded: set[str] = set()
         self._page: list[tuple[RecordName, OutputLine]] = []
         self._bytes = 0
@@ -60,9 +62,8 @@ class Intake:
                 self._store()
 
     def finish(self) -> Tally:
-        """Store what is left, and what the padding cost."""
+        """Store what is left."""
         self._store()
-        self.world.store.save_padding(self.held, self.tally.padding)
         return self.tally
 
     def _store(self) -> None:
@@ -71,7 +72,7 @@ class Intake:
             return
         asked = self.world.store.sent_as(self.chunk.chunk_id, [name for name, _ in self._page])
         if judged := dict(self._judge(asked)):
-            self.world.store.save(self.held, list(judged.values()), self.world.now)
+            self._save(list(judged.values()))
         self._page, self._bytes = [], 0
 
     def _judge(self, asked: Mapping[RecordName, SentAs]) -> Iterator[tuple[RecordName, JudgedRecord]]:

@@ -35,13 +35,23 @@ def read_output(chunk: Chunk, held: Held, world: World) -> Output | None:
     if not keys:
         return None
     summaries = [info for info in found if layout.is_output_summary(info.key)]
-    intake = Intake(chunk, held, world)
-    raw = layout.raw_key(chunk.batch_id, chunk.index)
-    with world.objects.writer(raw, content_type="application/gzip") as out:
-        for key in keys:
-            _read(S3Place(place.bucket, key), intake, out, world)
+    tally = _take_in([S3Place(place.bucket, key) for key in keys], chunk, held, world)
+    world.store.save_padding(held, tally.padding)
     small = [info for info in summaries if info.bytes <= LONGEST_SUMMARY]
-    return Output(intake.finish(), place.bucket, small)
+    return Output(tally, place.bucket, small)
+
+
+def _take_in(objects: Sequence[S3Place], chunk: Chunk, held: Held, world: World) -> Tally:
+    """Store the outcomes of all lines, and beside them the lines; nothing is kept unless all was read."""
+    raw = layout.raw_key(chunk.batch_id, chunk.index)
+    with (
+        world.objects.writer(raw, content_type="application/gzip") as out,
+        world.store.saving(held, world.now) as save,
+    ):
+        intake = Intake(chunk, save, world)
+        for each in objects:
+            _read(each, intake, out, world)
+        return intake.finish()
 
 
 def _read(object: S3Place, intake: Intake, raw: Writer, world: World) -> None:

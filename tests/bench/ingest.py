@@ -62,7 +62,8 @@ def compared(name: str, database: Database, scale: Scale) -> Table:
             for way in WAYS
         ],
         [Target("time against the limit", took[OURS] / took[LIMIT], "≤", 1.35)],
-        "The limit decodes, and updates the planned rows by executemany of the driver; it checks nothing. "
+        "The limit decodes, finds the planned rows by their names and updates them by executemany of the "
+        "driver; it checks nothing. "
         "The whole stage also writes the part and ends the chunk. Nothing is compressed here.",
     )
 

@@ -22,9 +22,13 @@ from tests.contracts.planting import hold_chunk
 LINES_AT_ONCE = 300
 WRITE = (
     "UPDATE records SET outcome = {0}, result = {0}, stop_reason = {0}, input_tokens = {0}, "
-    "output_tokens = {0}, cost_usd = {0}, prompt_version = {0}, created_at = {0} "
-    "WHERE batch_id = {0} AND position = {0} AND analysis_type = 'combined' AND attempt = 1"
+    "output_tokens = {0}, cost_usd = {0}, prompt_version = {0}, created_at = {0}, retryable = {0}, "
+    "repaired = {0}, missing = {0}, error_code = {0}, error_message = {0}, raw_text = {0} "
+    "WHERE batch_id = {0} AND analysis_type = 'combined' AND attempt = 1 "
+    "AND position = (SELECT position FROM files WHERE batch_id = {0} AND file_id = {0})"
 )
+"""A line tells the file by the sender's name; in the table its place in the plan tells it."""
+
 VERSION, NOW = "0123456789ab", "2026-01-05 10:00:00.000000+00:00"
 Row = tuple[object, ...]
 
@@ -73,7 +77,7 @@ def taken_in(url: str, chunk_id: str, count: int) -> Callable[[], None]:
 
 
 def limit(url: str, chunk_id: str, count: int) -> Callable[[], None]:
-    """Decode what must be decoded and give it to the driver in pages; nothing is checked or looked up."""
+    """Decode what must be decoded and give it to the driver in pages; nothing is checked."""
     batch_id, decode = parse_chunk_id(chunk_id).batch_id, msgspec.json.Decoder(_Line).decode
     connection, mark = _connect(url)
 
@@ -82,7 +86,7 @@ def limit(url: str, chunk_id: str, count: int) -> Callable[[], None]:
         answer = told.model_output
         words = answer.output["message"]["content"][0]["text"]
         msgspec.json.decode(words)
-        return _row(batch_id, int(told.record_id[5:-9]), words, answer.stop_reason, answer.usage)
+        return _row(batch_id, told.record_id[5:-9], words, answer.stop_reason, answer.usage)
 
     def work() -> None:
         page: list[Row] = []
@@ -112,15 +116,26 @@ def naive(url: str, chunk_id: str, count: int) -> Callable[[], None]:
             connection, mark = _connect(url)
             with closing(connection):
                 _write(
-                    connection, mark, [_row(batch_id, number, result, answer["stopReason"], answer["usage"])]
+                    connection,
+                    mark,
+                    [_row(batch_id, str(number), result, answer["stopReason"], answer["usage"])],
                 )
 
     return work
 
 
-def _row(batch_id: str, number: int, result: str, stop_reason: str, usage: dict[str, Any]) -> Row:
-    spent = (usage["inputTokens"], usage["outputTokens"])
-    return "SUCCEEDED", result, stop_reason, *spent, 1, VERSION, NOW, batch_id, number - FIRST_FILE
+def _row(batch_id: str, file_id: str, result: str, stop_reason: str, usage: dict[str, Any]) -> Row:
+    answered = (
+        "SUCCEEDED",
+        result,
+        stop_reason,
+        usage["inputTokens"],
+        usage["outputTokens"],
+        1,
+        VERSION,
+        NOW,
+    )
+    return *answered, False, False, 0, None, None, None, batch_id, batch_id, file_id
 
 
 def _connect(url: str) -> tuple[Any, str]:

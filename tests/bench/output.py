@@ -1,6 +1,7 @@
 """The output of a job, made up as it is read: it takes no memory, and no network answers slowly."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -154,11 +155,12 @@ def line_around_id() -> tuple[bytes, bytes]:
     asked = REGISTRY.find("combined", "video")
     assert asked is not None
     prompt = asked.prompt(Options(), {"path": "Smith/pool"})
-    for length in range(len(prompt), 0, -1):
+
+    def line(length: int) -> str:
         content = [{"video": {"format": "mov"}}, {"text": prompt[:length]}]
         echo = {"messages": [{"role": "user", "content": content}]}
-        body = json.dumps({"modelInput": echo, "modelOutput": told, "recordId": "file-#:combined"})
-        head, _, tail = body.partition("file-#:")
-        if len(body) < RECORD_BYTES:
-            break
+        return json.dumps({"modelInput": echo, "modelOutput": told, "recordId": "file-#:combined"})
+
+    too_long = bisect_left(range(len(prompt) + 1), RECORD_BYTES, key=lambda length: len(line(length)))
+    head, _, tail = line(too_long - 1).partition("file-#:")
     return head.encode() + b"file-", b":" + tail.encode() + b"\n"

@@ -217,7 +217,7 @@ def report(chunk_id: str, status: JobStatus) -> JobReport:
 
 def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object) -> JudgedRecord:
     plain = JudgedRecord(position, "combined", 1, outcome, result='{"summary":{}}', prompt_version="v1")
-    return replace(plain, **other)  # type: ignore[arg-type]
+    return plain._replace(**other)  # type: ignore[arg-type]
 
 
 def add_round(store: SqlStore, held: Held, round: int, chunks: Sequence[NewChunk] = ()) -> bool:

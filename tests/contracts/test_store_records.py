@@ -1,12 +1,12 @@
 """Records: outcomes, money, and the streams that results are made of."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import BatchCount, Held, JudgedRecord, Refusal, Spent
 from daemon.adapters.store import SqlStore
@@ -60,6 +60,34 @@ def test_saving_the_same_again_changes_nothing(store: SqlStore) -> None:
     assert list(store.result_rows(batch_id)) == first
     assert [row.created_at for row in first] == [NOW, NOW]
     assert store.outcomes(held.id) == {("combined", "SUCCEEDED"): 1, ("combined", "MODEL_ERROR"): 1}
+
+
+def test_pages_saved_one_after_another_are_all_there_in_the_end(store: SqlStore) -> None:
+    _, held = planted(store, files=6)
+    with store.saving(held, NOW) as save:
+        for n in range(0, 6, 2):
+            save([bought(n), bought(n + 1, outcome=Outcome.UNPARSABLE)])
+        save([bought(5)])
+    assert store.outcomes(held.id) == {("combined", "SUCCEEDED"): 4, ("combined", "UNPARSABLE"): 2}
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_a_page_that_could_not_be_saved_is_told_at_the_latest_in_the_end(store: SqlStore, pages: int) -> None:
+    [chunk_id] = plant(store)
+    old = hold_chunk(store, chunk_id, -1)
+    hold_chunk(store, chunk_id)
+    with pytest.raises(LeaseLost), store.saving(old, NOW) as save:
+        for _ in range(pages):
+            save([bought(0)])
+    assert store.outcomes(chunk_id) == {}
+
+
+def test_pages_begun_before_something_else_goes_wrong_are_kept(store: SqlStore) -> None:
+    _, held = planted(store)
+    with pytest.raises(KeyError), store.saving(held, NOW) as save:
+        save([bought(0)])
+        raise KeyError
+    assert store.outcomes(held.id) == {("combined", "SUCCEEDED"): 1}
 
 
 def test_closing_gives_an_outcome_only_to_records_without_one(store: SqlStore) -> None:
@@ -138,7 +166,7 @@ def test_padding_without_price_is_unknown(store: SqlStore) -> None:
 def test_a_batch_is_counted_by_its_current_records(store: SqlStore) -> None:
     batch_id, held = planted(store, files=4)
     store.refuse_files(held, [Refusal(3, "changed", "")])
-    truncated = replace(bought(1, outcome=Outcome.TRUNCATED), repaired=True)
+    truncated = bought(1, outcome=Outcome.TRUNCATED)._replace(repaired=True)
     store.save(held, [bought(0), truncated, bought(2, outcome=Outcome.UNPARSABLE)], NOW)
     assert store.count(batch_id) == BatchCount(
         files=4,

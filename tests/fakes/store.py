@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
 from sqlalchemy import Connection
 
 from consumers.core.rows import Held
+from consumers.core.store import SavePage
 from daemon.adapters.store import SqlStore
 from daemon.adapters.store.database import Database
 from tests.fakes.calls import Calls, OnCall
@@ -47,6 +49,11 @@ class _Heard:
                 self._in_hand.pop()
 
         return call
+
+    @contextmanager
+    def saving(self, held: Held, now: datetime) -> Iterator[SavePage]:
+        """Store each page at once, so that the calls of two runs come in the same order."""
+        yield lambda records: self.save(held, records, now)
 
     def _written(self) -> None:
         self._calls.end(*self._in_hand[-1])

@@ -8,13 +8,19 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Dialect, Update
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+Converts = Sequence[tuple[int, Callable[[Any], Any]]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What a driver is given: the text, what its types convert by place, and the order its text binds in."""
+    """What a driver is given: the text, what its types convert by place, and the order its text binds in.
+
+    ``converts`` is for the values of a row, ``alike`` for those that come behind them.
+    """
 
     text: str
-    converts: Sequence[tuple[int, Callable[[Any], Any]]]
+    converts: Converts
+    alike: Converts
     bound: Callable[[Sequence[Any]], Any]
 
 
@@ -26,15 +32,15 @@ class ForMany:
 
     def __init__(self, statement: Update | Delete, names: Sequence[str], same: Sequence[str]) -> None:
         self._statement = statement
-        self._names = (*names, *same)
-        self._same = same
+        self._names = tuple(names)
+        self._same = tuple(same)
         self._prepared: dict[str, _Prepared] = {}
 
     def execute(self, connection: Connection, rows: Iterable[Sequence[Any]], same: Mapping[str, Any]) -> None:
         """Run the statement once for each row; no row is none."""
         prepared = self._for(connection.dialect)
-        alike = [same[name] for name in self._same]
-        if bound := [_converted([*row, *alike], prepared) for row in rows]:
+        alike = _converted([same[name] for name in self._same], prepared.alike)
+        if bound := [prepared.bound(_converted([*row], prepared.converts) + alike) for row in rows]:
             connection.exec_driver_sql(prepared.text, bound)
 
     def _for(self, dialect: Dialect) -> _Prepared:
@@ -46,16 +52,21 @@ class ForMany:
         by_place = dialect if dialect.positional else _psycopg_by_place()
         compiled = self._statement.compile(dialect=by_place)
         processors = {name: bind.type.bind_processor(by_place) for name, bind in compiled.binds.items()}
-        converts = [(at, convert) for at, name in enumerate(self._names) if (convert := processors[name])]
-        order = [self._names.index(name) for name in compiled.positiontup or ()]
-        return _Prepared(str(compiled), converts, itemgetter(*order))
+        names = self._names + self._same
+        order = [names.index(name) for name in compiled.positiontup or ()]
+        converts, alike = (
+            [(at, convert) for at, name in enumerate(some) if (convert := processors[name])]
+            for some in (self._names, self._same)
+        )
+        return _Prepared(str(compiled), converts, alike, itemgetter(*order))
 
 
-def _converted(row: list[Any], prepared: _Prepared) -> Any:
-    for at, convert in prepared.converts:
-        if row[at] is not None:
-            row[at] = convert(row[at])
-    return prepared.bound(row)
+def _converted(values: list[Any], converts: Converts) -> list[Any]:
+    """Convert in place, and return, what is not null."""
+    for at, convert in converts:
+        if values[at] is not None:
+            values[at] = convert(values[at])
+    return values
 
 
 def _psycopg_by_place() -> Dialect:

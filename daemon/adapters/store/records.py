@@ -1,9 +1,9 @@
 """Records: the outcomes of what was sent, and what they cost."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
 from sqlalchemy import (
     Connection,
@@ -18,8 +18,10 @@ from sqlalchemy import (
 
 from consumers.core.layout import RecordName, parse_chunk_id
 from consumers.core.rows import Answered, Held, JudgedRecord, Refusal, SentAs, Spent
+from consumers.core.store import SavePage
 from daemon.adapters.columns import Time, Words
 from daemon.adapters.store.attempts import KEY, attempts, by_key, file_pages
+from daemon.adapters.store.beside import Beside
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.many import ForMany
@@ -28,8 +30,7 @@ from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
-_JUDGED = [field.name for field in fields(JudgedRecord)]
-_row = attrgetter(*_JUDGED)
+_JUDGED = JudgedRecord._fields
 _in_order = itemgetter(0, 1)
 _same = records.c.outcome == bindparam("outcome", type_=Words())
 _SAVE = ForMany(
@@ -85,20 +86,31 @@ class Records:
         """Look up a page of records by their names; those that the chunk did not send are left out."""
         asked = {"batch": parse_chunk_id(chunk_id).batch_id, "texts": [*{name.file_id for name in names}]}
         with self.database.read() as connection:
-            return {
-                RecordName(row.file_id, row.analysis_type): SentAs(
-                    row.position, row.s3_key, row.analysis_type, row.attempt, row.kind
-                )
-                for row in connection.execute(SENT[connection.dialect.name], asked)
-                if row.chunk_id == chunk_id
-            }
+            found = connection.execute(SENT[connection.dialect.name], asked).all()
+        return {
+            RecordName(file_id, analysis_type): SentAs(position, s3_key, analysis_type, attempt, kind)
+            for file_id, position, s3_key, kind, analysis_type, attempt, sent_in in found
+            if sent_in == chunk_id
+        }
 
     def save(self, held: Held, records: Sequence[JudgedRecord], now: datetime) -> None:
         """Store outcomes of a chunk's records; a record keeps the time of its first such outcome."""
         same = {"batch": parse_chunk_id(held.id).batch_id, "chunk": held.id, "now": now}
         with self.database.write() as connection:
             guard(connection, held)
-            _SAVE.execute(connection, sorted(map(_row, records), key=_in_order), same)
+            _SAVE.execute(connection, sorted(records, key=_in_order), same)
+
+    @contextmanager
+    def saving(self, held: Held, now: datetime) -> Iterator[SavePage]:
+        """Store pages one after another while the caller goes on with the next.
+
+        Not on SQLite: its writes are work of this process, not of a server.
+        """
+        if self.database.engine.dialect.name == "sqlite":
+            yield lambda records: self.save(held, records, now)
+            return
+        with Beside() as beside:
+            yield lambda records: beside.do(lambda: self.save(held, records, now))
 
     def close_records(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give this outcome to every record of the chunk that has none, or one that only waits to be read."""

@@ -1,10 +1,10 @@
 """What result lines are made of, streamed in plan order without a transaction held open."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, select
 from sqlalchemy.sql.selectable import Select
 
@@ -132,7 +132,7 @@ def _result(batch: Row[Any], file: Row[Any], row: Row[Any]) -> ResultRow:
         outcome=row.outcome,
         created_at=row.created_at,
         analysis_type=row.analysis_type,
-        result=json.loads(row.result) if row.result is not None else None,
+        result=msgspec.json.decode(row.result) if row.result is not None else None,
         error_code=row.error_code,
         error_message=row.error_message,
         record_id=layout.record_id(file.file_id, row.analysis_type),

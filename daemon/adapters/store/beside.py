@@ -1,0 +1,38 @@
+"""One piece of work on its way while its owner goes on."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+
+class Beside:
+    """Does work in a thread, in order, one piece at a time.
+
+    Whoever brings the next piece waits for the one before, and is told what was wrong with it; so is who
+    leaves. Where the block ends by an exception of its own, that one counts.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
+        self._under_way: Future[None] | None = None
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Begin the work as soon as the piece before is done."""
+        self._wait()
+        self._under_way = self._thread.submit(work)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        if error is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        before, self._under_way = self._under_way, None
+        if before is not None:
+            before.result()
