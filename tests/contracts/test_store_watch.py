@@ -310,3 +310,46 @@ def test_a_finding_that_is_settled_is_gone_and_no_other(store: SqlStore) -> None
     with store.database.read() as connection:
         found = connection.execute(findings.select()).all()
     assert {(row.kind, row.subject) for row in found} == {("a", "b2-000"), ("b", "b1-000")}
+
+
+def found_in(store: SqlStore) -> set[tuple[str, str]]:
+    with store.database.read() as connection:
+        return {(row.kind, row.subject) for row in connection.execute(findings.select())}
+
+
+def test_findings_are_forgotten_once_their_cause_is_gone(store: SqlStore) -> None:
+    rests, [works, ends] = plant(store, "a")[0], plant(store, "b", chunks=2)
+    submit(store, ends)
+    held = hold_chunk(store, rests)
+    store.failed(held, "cleanup", "2 objects stayed", NOW)
+    told = {
+        ("cleanup_failing", rests),
+        ("job_unknown", arn(ends)),
+        ("model_unknown", MODEL),
+        ("plan_failed", works),
+    }
+    for kind, subject in {
+        *told,
+        ("cleanup_failing", works),
+        ("job_not_stopped", "arn:gone"),
+        ("model_unknown", "m"),
+    }:
+        store.find(kind, subject, "so it is", NOW)
+    store.forget_outlived()
+    assert found_in(store) == told
+    store.recovered(held, "cleanup")
+    end_job(store, ends)
+    store.forget_outlived()
+    assert found_in(store) == {("model_unknown", MODEL), ("plan_failed", works)}
+
+
+def test_a_batch_that_rests_keeps_its_finding_until_it_goes_on(store: SqlStore) -> None:
+    plant(store, "a")
+    held = hold_batch(store, new_batch("a").batch_id)
+    store.failed(held, "settle", "no", NOW)
+    store.find("settle_failing", held.id, "no", NOW)
+    store.forget_outlived()
+    assert found_in(store) == {("settle_failing", held.id)}
+    store.recovered(held, "settle")
+    store.forget_outlived()
+    assert found_in(store) == set()

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from consumers.core import layout
 from consumers.core.faults import Denied, PassingFault
 from consumers.core.lifecycle import BatchState, JobStatus
+from daemon.adapters.tables import findings
 from schemas.facts import ChunkCleaned, FindingMade
 from schemas.messages import CleanupBatch, CleanupChunk, Sweep
 from tests.stages.simulation import Simulation
@@ -99,6 +101,26 @@ def test_keys_that_stay_are_tried_again_and_then_found(sim: Simulation) -> None:
     assert chunk.cleaned_at is None
     assert "manifest.jsonl" in chunk.last_error
     assert "cleanup_failing" in {getattr(fact, "kind", "") for fact in sim.facts}
+
+
+def test_the_finding_is_forgotten_once_the_keys_are_gone(sim: Simulation) -> None:
+    sim.objects.fail_next("deletions", PassingFault("InternalError"), subject="manifest.jsonl", times=16)
+    sim.submit(sim.media(2))
+    sim.finish_all()
+    kinds = []
+    for _ in range(12):
+        sim.pass_time(3600)
+        sim.reconcile()
+        kinds.append(found(sim))
+    assert {"cleanup_failing"} in kinds
+    assert kinds[-1] == set()
+    assert not sim.temporary_keys()
+
+
+def found(sim: Simulation) -> set[str]:
+    """Return the kinds of findings."""
+    with sim.store.database.read() as connection:
+        return set(connection.execute(select(findings.c.kind)).scalars())
 
 
 def test_what_stays_although_its_deletion_was_answered_is_not_called_clean(sim: Simulation) -> None:

@@ -87,6 +87,8 @@ class Aging:
         with self.database.write() as connection:
             guard(connection, held)
             connection.execute(gone.values(raw_removed_at=now))
+            rested = update(batches).where(batches.c.batch_id == held.id)
+            connection.execute(rested.values(wake_after=None))
 
     def is_due(self, timer: str, every: timedelta, now: datetime) -> bool:
         """Tell whether something is to be done again, and note that it is done now; one caller is told so."""

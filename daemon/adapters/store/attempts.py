@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, select
 
 from daemon.adapters.store.database import Database
 from daemon.adapters.tables import chunk_files, records
@@ -14,6 +14,24 @@ by_key = [records.c.batch_id == bindparam("batch"), *(records.c[name] == bindpar
 """The condition that finds one record by its whole key; ``batch`` and KEY are its parameters."""
 
 _TOLD = ("chunk_id", "superseded", "outcome", "error_code", "repaired", "reused_from")
+
+
+def at(batch_id: str, positions: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that a record is about one of these files, in order, and at least one.
+
+    By the first of its whole key, and within bounds: without statistics a planner may walk through a whole
+    batch otherwise.
+    """
+    within = records.c.position.between(positions[0], positions[-1])
+    return and_(records.c.batch_id == batch_id, within, records.c.position.in_(positions))
+
+
+def sent_in(chunk_id: str) -> ColumnElement[bool]:
+    """Return the condition that a record was sent in a chunk, put so that no index is used for it.
+
+    For pages of files: by the index a database would walk through the whole chunk for each of them.
+    """
+    return func.coalesce(records.c.chunk_id, "") == chunk_id
 
 
 def file_pages(database: Database, chunk_id: str) -> Iterator[Sequence[int]]:
@@ -37,14 +55,7 @@ def files_after(connection: Connection, chunk_id: str, after: int) -> tuple[Sequ
 def attempts(
     connection: Connection, batch_id: str, positions: Sequence[int], which: ColumnElement[bool] | None = None
 ) -> Sequence[Row[Any]]:
-    """Read the attempts of the records of some files, of all chunks, in order; the long texts stay behind.
-
-    By whole keys, and within bounds: without statistics a planner may walk through a whole batch otherwise.
-    """
-    asked = select(*(records.c[name] for name in (*KEY, *_TOLD))).where(
-        records.c.batch_id == batch_id,
-        records.c.position.between(positions[0], positions[-1]),
-        records.c.position.in_(positions),
-    )
+    """Read the attempts of the records of some files, of all chunks, in order; the long texts stay behind."""
+    asked = select(*(records.c[name] for name in (*KEY, *_TOLD))).where(at(batch_id, positions))
     asked = asked if which is None else asked.where(which)
     return connection.execute(asked.order_by(*(records.c[name] for name in KEY))).all()

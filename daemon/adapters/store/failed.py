@@ -8,6 +8,7 @@ from sqlalchemy.sql.selectable import Select
 
 from consumers.core import layout
 from consumers.core.rows import FailedRecord
+from daemon.adapters.store.attempts import at, sent_in
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.unread import is_unread
 from daemon.adapters.tables import (
@@ -39,7 +40,7 @@ class Failed:
 
     def failed_of(self, chunk_id: str) -> Iterator[FailedRecord]:
         """Stream those of one chunk."""
-        mine = and_(_bad, records.c.chunk_id == chunk_id)
+        mine = and_(_bad, sent_in(chunk_id))
         batch_id = layout.parse_chunk_id(chunk_id).batch_id
         return _stream(self.database, batch_id, lambda after: _placed(chunk_id, after), mine)
 
@@ -94,7 +95,7 @@ def _failed(batch_id: str, positions: Sequence[int], which: ColumnElement[bool])
             files.c.tokens,
         )
         .join(files, and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position))
-        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), which)
+        .where(at(batch_id, positions), which)
     )
 
 
@@ -112,7 +113,7 @@ def _others(
         )
         .join(chunks, chunks.c.chunk_id == records.c.chunk_id)
         .join(batches, batches.c.batch_id == records.c.batch_id)
-        .where(records.c.batch_id == batch_id, records.c.position.in_(positions), record_superseded)
+        .where(at(batch_id, positions), record_superseded)
         .where(records.c.outcome.is_not(None))
         .order_by(records.c.attempt)
     )

@@ -11,6 +11,7 @@ from consumers.core.layout import RecordName, parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Held, JudgedRecord, Link, Reparse, SentAs
 from daemon.adapters.columns import Words
+from daemon.adapters.store.attempts import at
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
@@ -157,11 +158,7 @@ def _row(batch_id: str, record: JudgedRecord) -> dict[str, Any]:
 def _changed(connection: Connection, batch_id: str, judged: Sequence[JudgedRecord]) -> Sequence[JudgedRecord]:
     """Return those that came to something else than what is stored, in the order of their keys."""
     positions = sorted({record.position for record in judged})
-    asked = select(*(records.c[name] for name in (*_KEY, "missing", *_ANEW))).where(
-        records.c.batch_id == batch_id,
-        records.c.position.between(positions[0], positions[-1]),
-        records.c.position.in_(positions),
-    )
+    asked = select(*(records.c[name] for name in (*_KEY, "missing", *_ANEW))).where(at(batch_id, positions))
     stored = {tuple(row[:3]): row for row in connection.execute(asked)}
     return sorted((each for each in judged if _differs(each, stored.get(_key(each)))), key=_key)
 
@@ -196,8 +193,7 @@ def _sources(connection: Connection, refs: Iterable[Ref]) -> Mapping[Ref, tuple[
         same = (files.c.batch_id == records.c.batch_id) & (files.c.position == records.c.position)
         positions = sorted({ref.position for ref in mine})
         asked = select(*(records.c[name] for name in ("batch_id", *_KEY, "chunk_id")), files.c.file_id)
-        which = (records.c.batch_id == batch_id, records.c.position.in_(positions))
-        for row in connection.execute(asked.join(files, same).where(*which)):
+        for row in connection.execute(asked.join(files, same).where(at(batch_id, positions))):
             if row.chunk_id is not None:
                 found[Ref(*row[:4])] = (row.file_id, row.chunk_id)
     return found

@@ -10,6 +10,7 @@ from sqlalchemy.sql.selectable import Select
 
 from consumers.core import layout
 from consumers.core.lines import ResultRow
+from daemon.adapters.store.attempts import at, sent_in
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.plans import echo_of
 from daemon.adapters.tables import batches, chunk_files, files, record_current, record_superseded, records
@@ -31,7 +32,7 @@ class Results:
 
     def result_rows(self, batch_id: str, chunk_id: str | None = None) -> Iterator[ResultRow]:
         """Stream current records and REFUSED files; of a chunk all its records and its own refused files."""
-        which = record_current if chunk_id is None else records.c.chunk_id == chunk_id
+        which = record_current if chunk_id is None else sent_in(chunk_id)
         for page in self._pages(batch_id, lambda after: _files(batch_id, chunk_id, after), which):
             for file in page.files:
                 if file.code:
@@ -104,15 +105,11 @@ def _resent(batch_id: str, after: int) -> Select[Any]:
 def _records(
     connection: Connection, batch_id: str, positions: Sequence[int], which: ColumnElement[bool]
 ) -> dict[int, list[Row[Any]]]:
-    asked = select(records.c.position, *_RECORD).where(
-        records.c.batch_id == batch_id,
-        records.c.position.in_(positions),
-        records.c.outcome.is_not(None),
-        which,
-    )
     found: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(asked):
-        found.setdefault(row.position, []).append(row)
+    if positions:
+        asked = select(records.c.position, *_RECORD).where(at(batch_id, positions), which)
+        for row in connection.execute(asked.where(records.c.outcome.is_not(None))):
+            found.setdefault(row.position, []).append(row)
     return found
 
 

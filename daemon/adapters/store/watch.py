@@ -1,6 +1,6 @@
 """What the reconciler asks, and the notes rows keep of their troubles."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from daemon.adapters.tables import (
     chunk_unread,
     chunks,
     findings,
+    job_open,
     jobs,
     record_unread,
     records,
@@ -99,6 +100,11 @@ class Watch:
             found = delete(findings).where(findings.c.kind == kind, findings.c.subject == subject)
             connection.execute(found)
 
+    def forget_outlived(self) -> None:
+        """Forget the findings whose cause is gone."""
+        with self.database.once() as connection:
+            connection.execute(delete(findings).where(or_(*_outlived())))
+
 
 def _ids(
     connection: Connection, table: Table, which: ColumnElement[bool], now: datetime, limit: int
@@ -107,6 +113,17 @@ def _ids(
     awake = or_(table.c.wake_after.is_(None), table.c.wake_after <= now)
     asked = select(key).where(which, awake, ~is_held(table)).order_by(key).limit(limit)
     return tuple(connection.execute(asked).scalars())
+
+
+def _outlived() -> Iterator[ColumnElement[bool]]:
+    kind, about = findings.c.kind, findings.c.subject
+    chunk_rests = exists().where(chunks.c.chunk_id == about, chunks.c.wake_after.is_not(None))
+    batch_rests = exists().where(batches.c.batch_id == about, batches.c.wake_after.is_not(None))
+    yield and_(kind.endswith("_failing", autoescape=True), ~chunk_rests, ~batch_rests)
+    open_job = exists().where(jobs.c.arn == about, job_open)
+    yield and_(kind.in_(["job_unknown", "job_not_stopped"]), ~open_job)
+    wanted = exists().where(chunks.c.model == about, chunk_unended)
+    yield and_(kind == "model_unknown", ~wanted)
 
 
 def _plans() -> ColumnElement[bool]:
