@@ -11,8 +11,7 @@ def planned_analysis(analyses: Registry, name: str, s3_key: str, kind: str = "")
 
     Without ``kind`` the key's ending tells what the file is.
     """
-    media = media_of(s3_key)
-    known = kind or (media.kind if media else "")
+    known = kind or _kind_of(s3_key)
     found = analyses.find(name, known) if known else None
     if found is None:
         raise Rejected(
@@ -21,3 +20,8 @@ def planned_analysis(analyses: Registry, name: str, s3_key: str, kind: str = "")
             "unknown_analysis_type",
         )
     return found
+
+
+def _kind_of(s3_key: str) -> str:
+    media = media_of(s3_key)
+    return media.kind if media else ""

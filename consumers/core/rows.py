@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import msgspec
+
 from consumers.core.layout import RecordName
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from schemas.messages import Terms
@@ -320,7 +322,7 @@ class Link:
     chunk_id: str | None
 
 
-class JudgedRecord(NamedTuple):
+class JudgedRecord(msgspec.Struct, frozen=True):
     """One record's outcome on its way into the store. ``result`` is the parsed answer as JSON text.
 
     ``missing`` counts the parts of the answer that were left empty; None where there is no answer. What it

@@ -55,8 +55,9 @@ def _take_in(objects: Sequence[S3Place], chunk: Chunk, held: Held, world: World)
 
 
 def _read(object: S3Place, intake: Intake, raw: Writer, world: World) -> None:
-    """Take in one output object and copy its lines, without the echoed prompts, into ``raw``."""
+    """Take in the lines of one output object as they are kept in ``raw``: without the echoed prompts."""
     for _, line in world.objects.lines(object.key, object.bucket):
         if line.strip():
-            raw.write(raw_without_echo(line) + b"\n")
-            intake.add(line)
+            kept = raw_without_echo(line)
+            raw.write(kept + b"\n")
+            intake.add(kept)

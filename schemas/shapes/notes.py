@@ -20,6 +20,8 @@ class Notes:
 
     def under(self, name: str) -> "Notes":
         """Return the notes on one part, with paths from there on."""
+        if not self.missing and not self.outside:
+            return Notes(all_missing=self.all_missing)
         return Notes(_under(name, self.missing), _under(name, self.outside), self.misses(name))
 
 

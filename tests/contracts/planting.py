@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 from sqlalchemy import select
 
 from consumers.core import layout
@@ -217,7 +218,7 @@ def report(chunk_id: str, status: JobStatus) -> JobReport:
 
 def judged(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: object) -> JudgedRecord:
     plain = JudgedRecord(position, "combined", 1, outcome, result='{"summary":{}}', prompt_version="v1")
-    return plain._replace(**other)  # type: ignore[arg-type]
+    return msgspec.structs.replace(plain, **other)
 
 
 def add_round(store: SqlStore, held: Held, round: int, chunks: Sequence[NewChunk] = ()) -> bool:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consumers.core.faults import LeaseLost
 from consumers.core.lifecycle import BatchState, ChunkState
@@ -166,7 +167,7 @@ def test_padding_without_price_is_unknown(store: SqlStore) -> None:
 def test_a_batch_is_counted_by_its_current_records(store: SqlStore) -> None:
     batch_id, held = planted(store, files=4)
     store.refuse_files(held, [Refusal(3, "changed", "")])
-    truncated = bought(1, outcome=Outcome.TRUNCATED)._replace(repaired=True)
+    truncated = replace(bought(1, outcome=Outcome.TRUNCATED), repaired=True)
     store.save(held, [bought(0), truncated, bought(2, outcome=Outcome.UNPARSABLE)], NOW)
     assert store.count(batch_id) == BatchCount(
         files=4,

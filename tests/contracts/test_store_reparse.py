@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -37,7 +38,7 @@ WRITTEN = Written(2, 20, "ab")
 
 def anew(position: int, outcome: Outcome = Outcome.SUCCEEDED, **other: Any) -> JudgedRecord:
     plain = JudgedRecord(position, "combined", 1, outcome, result='{"summary":{}}')
-    return plain._replace(**other)
+    return msgspec.structs.replace(plain, **other)
 
 
 def ended(store: SqlStore, state: BatchState = BatchState.COMPLETED) -> tuple[str, Held]:
@@ -90,7 +91,7 @@ def test_everything_that_a_reading_gives_is_written(store: SqlStore) -> None:
         repaired=True,
         missing=2,
     )
-    for record in (bad, bad._replace(missing=3)):
+    for record in (bad, msgspec.structs.replace(bad, missing=3)):
         assert store.rejudge(held, [record], chunk_id) == 1
         assert store.rejudge(held, [record], chunk_id) == 0
     with store.database.read() as connection:

@@ -14,6 +14,7 @@ from daemon.adapters.store.idling import Idling
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
 from daemon.adapters.store.money import Money
+from daemon.adapters.store.outcomes import Outcomes
 from daemon.adapters.store.parts import Parts
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
@@ -49,6 +50,7 @@ class SqlStore(
     Jobs,
     Money,
     Records,
+    Outcomes,
     Reuse,
     Failed,
     Refused,

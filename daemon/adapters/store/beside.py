@@ -7,10 +7,10 @@ from typing import Self
 
 
 class Beside:
-    """Does work in a thread, in order, one piece at a time.
+    """Does work in a thread, one piece at a time.
 
-    Whoever brings the next piece waits for the one before, and is told what was wrong with it; so is who
-    leaves. Where the block ends by an exception of its own, that one counts.
+    Who waits for a piece is told what was wrong with it; so is who leaves the block. Where that ends by an
+    exception of its own, that one counts.
     """
 
     def __init__(self) -> None:
@@ -18,9 +18,15 @@ class Beside:
         self._under_way: Future[None] | None = None
 
     def do(self, work: Callable[[], None]) -> None:
-        """Begin the work as soon as the piece before is done."""
-        self._wait()
+        """Begin a piece of work as soon as the one before is done."""
+        self.wait()
         self._under_way = self._thread.submit(work)
+
+    def wait(self) -> None:
+        """Wait for the piece that is under way, if there is one."""
+        before, self._under_way = self._under_way, None
+        if before is not None:
+            before.result()
 
     def __enter__(self) -> Self:
         return self
@@ -30,9 +36,4 @@ class Beside:
     ) -> None:
         self._thread.shutdown()
         if error is None:
-            self._wait()
-
-    def _wait(self) -> None:
-        before, self._under_way = self._under_way, None
-        if before is not None:
-            before.result()
+            self.wait()

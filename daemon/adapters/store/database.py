@@ -73,6 +73,24 @@ def border() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def unawaited(connection: Connection) -> Iterator[None]:
+    """Send statements without waiting for what each of them comes to; the end of the block waits for all.
+
+    On SQLite, which is no server, nothing changes.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    errors: Any = connection.dialect.loaded_dbapi
+    try:
+        with driver.pipeline():
+            yield
+    except errors.Error as error:
+        raise DBAPIError.instance("a pipeline", None, error, errors.Error) from error
+
+
 class clock(FunctionElement[float]):  # noqa: N801 - reads as a function in statements
     """The database's own clock in seconds since 1970, the same for all processes."""
 

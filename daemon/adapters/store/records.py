@@ -1,15 +1,12 @@
 """Records: the outcomes of what was sent, and what they cost."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 
 from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    case,
     func,
     or_,
     select,
@@ -17,11 +14,8 @@ from sqlalchemy import (
 )
 
 from consumers.core.layout import RecordName, parse_chunk_id
-from consumers.core.rows import Answered, Held, JudgedRecord, Refusal, SentAs, Spent
-from consumers.core.store import SavePage
-from daemon.adapters.columns import Time, Words
+from consumers.core.rows import Answered, Held, Refusal, SentAs, Spent
 from daemon.adapters.store.attempts import KEY, attempts, by_key, file_pages
-from daemon.adapters.store.beside import Beside
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.many import ForMany
@@ -30,19 +24,6 @@ from daemon.adapters.store.sums import spent_on
 from daemon.adapters.tables import chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
-_JUDGED = JudgedRecord._fields
-_in_order = itemgetter(0, 1)
-_same = records.c.outcome == bindparam("outcome", type_=Words())
-_SAVE = ForMany(
-    update(records)
-    .where(*by_key, records.c.chunk_id == bindparam("chunk"))
-    .values(
-        {name: bindparam(name) for name in _JUDGED if name not in KEY}
-        | {"created_at": case((_same, records.c.created_at), else_=bindparam("now", type_=Time()))}
-    ),
-    _JUDGED,
-    ("batch", "chunk", "now"),
-)
 _CLOSED = ("outcome", "error_code", "error_message", "retryable", "created_at")
 _CLOSE = ForMany(
     update(records).where(*by_key).values({name: bindparam(name) for name in _CLOSED}),
@@ -92,25 +73,6 @@ class Records:
             for file_id, position, s3_key, kind, analysis_type, attempt, sent_in in found
             if sent_in == chunk_id
         }
-
-    def save(self, held: Held, records: Sequence[JudgedRecord], now: datetime) -> None:
-        """Store outcomes of a chunk's records; a record keeps the time of its first such outcome."""
-        same = {"batch": parse_chunk_id(held.id).batch_id, "chunk": held.id, "now": now}
-        with self.database.write() as connection:
-            guard(connection, held)
-            _SAVE.execute(connection, sorted(records, key=_in_order), same)
-
-    @contextmanager
-    def saving(self, held: Held, now: datetime) -> Iterator[SavePage]:
-        """Store pages one after another while the caller goes on with the next.
-
-        Not on SQLite: its writes are work of this process, not of a server.
-        """
-        if self.database.engine.dialect.name == "sqlite":
-            yield lambda records: self.save(held, records, now)
-            return
-        with Beside() as beside:
-            yield lambda records: beside.do(lambda: self.save(held, records, now))
 
     def close_records(self, held: Held, outcome: str, code: str, message: str, now: datetime) -> int:
         """Give this outcome to every record of the chunk that has none, or one that only waits to be read."""
