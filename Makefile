@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 # uv trusts what this machine trusts.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help venv demo up test endurance bench check format lock clean
+.PHONY: help venv demo up test endurance bench check format pages lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -53,6 +53,9 @@ check: $(READY) ## style, types, and locks in step with pyproject.toml
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+pages: $(READY) ## write the pages of docs that are made from code
+	$(BIN)/python -m daemon.metric_list > docs/metrics.md
 
 lock: $(READY) ## renew both lock files from pyproject.toml
 	$(BIN)/python .ci/locks.py

@@ -120,10 +120,31 @@ WORK: Sequence[Declared] = (
 DECLARED: Sequence[Declared] = (*LOOP, *WORK)
 
 
+PAGE = """\
+# Metrics
+
+Each process tells its own at `/metrics` of its HTTP port (submit 9100, job_state 9101, cleanup 9102).
+The label children are there from the start, at zero, so that a rate has no gap.
+What is marked *one process* comes from the store or the queues and is told by one process of all, so that
+a sum over all of them holds; it moves to another process when that one ends.
+Beside these there are the usual `process_*`, `python_info` and `python_gc_*`.
+`make pages` writes this page from `daemon/metric_list.py`.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+
 def page() -> str:
     """Return the docs page of all metrics, as Markdown."""
-    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for each in DECLARED:
-        labels = ", ".join(f"`{label}`" for label in each.labels)
-        lines.append(f"| `{PREFIX}{each.name}` | {each.kind} | {labels} | {each.help} |")
-    return "\n".join(lines) + "\n"
+    return PAGE + "".join(map(_line, DECLARED))
+
+
+def _line(each: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in each.labels)
+    told = f"{each.kind}, one process" if each.from_store else each.kind
+    return f"| `{PREFIX}{each.name}` | {told} | {labels} | {each.help} |\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

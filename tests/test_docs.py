@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from consumers.core.lifecycle import BatchState, ChunkState
+from daemon import metric_list
 from daemon.cli.program import VERBS
 from daemon.settings import Settings
 from schemas.outcomes import Outcome
@@ -57,3 +58,7 @@ def test_every_invariant_has_a_test_that_holds_it() -> None:
     rows = re.findall(r"^\| [0-9]+ \| .* \| (.*) \|$", ARCHITECTURE, re.MULTILINE)
     assert len(rows) == 8
     assert all("tests/" in row for row in rows)
+
+
+def test_the_page_of_metrics_is_what_the_code_declares() -> None:
+    assert (ROOT / "docs/metrics.md").read_text() == metric_list.page(), "write it anew: make pages"
