@@ -1,3 +1,3 @@
 """Fixtures shared by all tests, each set in a module of its own."""
 
-pytest_plugins = ["tests.aws", "tests.databases"]
+pytest_plugins = ["tests.aws", "tests.databases", "tests.prometheus"]

@@ -14,6 +14,7 @@ from schemas.outcomes import Outcome
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -21,6 +22,18 @@ def test_every_command_in_the_readme_exists() -> None:
     said = set(re.findall(r"(?:^|`|\n)novabatch ([a-z]+)", README))
     assert said
     assert said <= set(VERBS)
+
+
+def test_every_command_in_the_runbook_exists() -> None:
+    said = set(re.findall(r"`novabatch ([a-z]+)", RUNBOOK))
+    assert said
+    assert said <= set(VERBS)
+
+
+def test_every_setting_in_the_runbook_exists() -> None:
+    said = {name.lower() for name in re.findall(r"NOVABATCH_([A-Z_]+)", RUNBOOK)}
+    assert said
+    assert said <= set(Settings.model_fields)
 
 
 def test_every_make_target_in_the_readme_exists() -> None:
@@ -36,7 +49,9 @@ def test_every_setting_in_the_readme_exists() -> None:
     assert said <= set(Settings.model_fields)
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/results.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/results.md", "docs/runbook.md"]
+)
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text()):
         assert (ROOT / target).exists(), target

@@ -41,7 +41,7 @@ def reconcile(message: Reconcile, world: World) -> Outcome:  # noqa: ARG001
     """Make one pass, if nobody else is making one; it moves no row: it sends messages, and finds."""
     if world.hold(Leased.RECONCILER, "reconcile") is None:
         return Done()
-    world.store.forget_outlived()
+    world.store.forget_outlived(world.now)
     told = [*_rows(world), *_chunks(world), *_asked(world), *aged(world)]
     found = [each for each in told if isinstance(each, FindingMade)]
     sent = [each for each in told if not isinstance(each, FindingMade)]

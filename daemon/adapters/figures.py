@@ -1,6 +1,7 @@
 """What the gauges show of the store, read in a few statements."""
 
 from collections.abc import Mapping
+from datetime import UTC
 
 from sqlalchemy import Connection, func, select
 
@@ -9,7 +10,7 @@ from consumers.core.world import Policy
 from consumers.wake import room_for
 from daemon.adapters.store import SqlStore
 from daemon.adapters.store.leases import is_held
-from daemon.adapters.tables import chunk_starts, chunks, findings, job_open, jobs, models
+from daemon.adapters.tables import chunk_starts, chunks, days, findings, job_open, jobs, models
 from daemon.clock import Clock
 from schemas.facts import FINDING_KINDS
 from schemas.models import Model, ModelTable
@@ -39,6 +40,8 @@ class StoreFigures:
             found = _count(connection, findings.c.kind)
             held = _count(connection, chunks.c.base_model, where=chunk_starts & is_held(chunks))
             paused = _paused(connection, self._clock)
+            oldest = _oldest(connection, self._clock)
+            today = _committed(connection, self._clock)
         used = {(name,): used.get((name,), 0.0) for name in self._models} | used
         resting = {model for model, _ in paused}
         for name, model in self._models.items():
@@ -50,6 +53,9 @@ class StoreFigures:
             "slots_used": used,
             "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},
             "slot_idle_seconds_total": self._idle_seconds(),
+            "job_oldest_seconds": dict.fromkeys(used, 0.0) | oldest,
+            "day_committed_usd": {(): today},
+            "day_budget_usd": self._day_budget(),
             "paused": paused,
             "findings": {(kind,): 0.0 for kind in FINDING_KINDS} | found,
         }
@@ -57,6 +63,10 @@ class StoreFigures:
     def _is_wanted(self, model: Model) -> bool:
         """Tell whether a chunk that nobody works on could go on now."""
         return bool(self._store.next_up(model.id, room_for(model, self._policy), self._clock.now()))
+
+    def _day_budget(self) -> Values:
+        limit = self._policy.budget_usd_per_day
+        return {} if limit is None else {(): float(limit)}
 
     def _idle_seconds(self) -> Values:
         """Return the sums; a job's time corrected by Bedrock's word must not make a counter fall."""
@@ -68,6 +78,17 @@ class StoreFigures:
 def _count(connection: Connection, *columns: object, where: object = True) -> Values:
     asked = select(*columns, func.count()).where(where).group_by(*columns)  # type: ignore[call-overload]
     return {tuple(map(str, row[:-1])): float(row[-1]) for row in connection.execute(asked)}
+
+
+def _oldest(connection: Connection, clock: Clock) -> Values:
+    asked = select(jobs.c.base_model, func.min(jobs.c.claimed_at)).where(job_open).group_by(jobs.c.base_model)
+    now = clock.now()
+    return {(model,): (now - claimed).total_seconds() for model, claimed in connection.execute(asked)}
+
+
+def _committed(connection: Connection, clock: Clock) -> float:
+    today = clock.now().astimezone(UTC).date().isoformat()
+    return float(connection.execute(select(days.c.committed_usd).where(days.c.day == today)).scalar() or 0)
 
 
 def _paused(connection: Connection, clock: Clock) -> Values:

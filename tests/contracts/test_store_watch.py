@@ -335,12 +335,14 @@ def test_findings_are_forgotten_once_their_cause_is_gone(store: SqlStore) -> Non
         ("model_unknown", "m"),
     }:
         store.find(kind, subject, "so it is", NOW)
-    store.forget_outlived()
+    store.forget_outlived(NOW)
     assert found_in(store) == told
     store.recovered(held, "cleanup")
     end_job(store, ends)
-    store.forget_outlived()
+    store.forget_outlived(NOW)
     assert found_in(store) == {("model_unknown", MODEL), ("plan_failed", works)}
+    store.forget_outlived(after(hours=7 * 24 + 1))
+    assert found_in(store) == {("model_unknown", MODEL)}
 
 
 def test_a_batch_that_rests_keeps_its_finding_until_it_goes_on(store: SqlStore) -> None:
@@ -348,8 +350,8 @@ def test_a_batch_that_rests_keeps_its_finding_until_it_goes_on(store: SqlStore) 
     held = hold_batch(store, new_batch("a").batch_id)
     store.failed(held, "settle", "no", NOW)
     store.find("settle_failing", held.id, "no", NOW)
-    store.forget_outlived()
+    store.forget_outlived(NOW)
     assert found_in(store) == {("settle_failing", held.id)}
     store.recovered(held, "settle")
-    store.forget_outlived()
+    store.forget_outlived(NOW)
     assert found_in(store) == set()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,35 @@ def test_what_bedrock_says_of_a_jobs_beginning_never_makes_the_counter_fall(sim:
     sim.run()
     assert sim.store.idle_seconds()[NOVA] < before
     assert gauges.idle() == before
+
+
+def test_the_age_of_the_oldest_job_grows_while_it_is_open(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    sim.submit(sim.media(2))
+    sim.pass_time(600)
+    gauges.gauges.refresh()
+    assert gauges.value("job_oldest_seconds", model=NOVA) == 600
+    assert gauges.value("job_oldest_seconds", model="amazon.nova-pro-v1:0") == 0
+    sim.finish_jobs()
+    gauges.gauges.refresh()
+    assert gauges.value("job_oldest_seconds", model=NOVA) == 0
+
+
+def test_what_is_committed_today_stands_beside_the_budget_of_a_day(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, budget_usd_per_day=Decimal("12.5"))
+    gauges = Gauges(sim)
+    sim.submit(sim.media(2))
+    gauges.gauges.refresh()
+    today = gauges.value("day_committed_usd")
+    assert today is not None
+    assert 0 < today < 12.5
+    assert gauges.value("day_budget_usd") == 12.5
+    sim.now += timedelta(days=1)
+    gauges.gauges.refresh()
+    assert gauges.value("day_committed_usd") == 0
+
+
+def test_without_a_budget_of_a_day_there_is_none_to_pass(sim: Simulation) -> None:
+    gauges = Gauges(sim)
+    gauges.gauges.refresh()
+    assert gauges.value("day_budget_usd") is None

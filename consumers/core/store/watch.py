@@ -31,7 +31,7 @@ class Watch(Protocol):
     def settled(self, kind: str, subject: str) -> None:
         """Forget a finding, if there is one: what was found is so no more."""
 
-    def forget_outlived(self) -> None:
+    def forget_outlived(self, now: datetime) -> None:
         """Forget findings whose cause is gone: rows that failed and rest no more, jobs that are over, and
-        models without a chunk on its way.
+        models without a chunk on its way; and after a week what happened once and stays so.
         """

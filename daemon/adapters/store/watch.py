@@ -1,7 +1,7 @@
 """What the reconciler asks, and the notes rows keep of their troubles."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, update
@@ -31,6 +31,7 @@ from daemon.adapters.tables import (
     state_in,
 )
 
+A_WEEK = timedelta(days=7)
 _claimed = exists().where(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.arn.is_(None))
 
 
@@ -100,10 +101,10 @@ class Watch:
             found = delete(findings).where(findings.c.kind == kind, findings.c.subject == subject)
             connection.execute(found)
 
-    def forget_outlived(self) -> None:
-        """Forget the findings whose cause is gone."""
+    def forget_outlived(self, now: datetime) -> None:
+        """Forget the findings whose cause is gone, and those that are a week old and stay as they are."""
         with self.database.once() as connection:
-            connection.execute(delete(findings).where(or_(*_outlived())))
+            connection.execute(delete(findings).where(or_(*_outlived(now))))
 
 
 def _ids(
@@ -115,7 +116,7 @@ def _ids(
     return tuple(connection.execute(asked).scalars())
 
 
-def _outlived() -> Iterator[ColumnElement[bool]]:
+def _outlived(now: datetime) -> Iterator[ColumnElement[bool]]:
     kind, about = findings.c.kind, findings.c.subject
     chunk_rests = exists().where(chunks.c.chunk_id == about, chunks.c.wake_after.is_not(None))
     batch_rests = exists().where(batches.c.batch_id == about, batches.c.wake_after.is_not(None))
@@ -124,6 +125,7 @@ def _outlived() -> Iterator[ColumnElement[bool]]:
     yield and_(kind.in_(["job_unknown", "job_not_stopped"]), ~open_job)
     wanted = exists().where(chunks.c.model == about, chunk_unended)
     yield and_(kind == "model_unknown", ~wanted)
+    yield and_(kind.in_(["plan_failed", "key_unknown"]), findings.c.last_seen < now - A_WEEK)
 
 
 def _plans() -> ColumnElement[bool]:

@@ -1,0 +1,124 @@
+"""For each alert figures that make it fire, and figures so close that they do not.
+
+Series are written as promtool reads them: ``1+2x60`` is 1, 3, 5 … over sixty minutes, ``_`` a scrape without
+the series. A case is looked at after ``AT`` unless it says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AT = "60m"
+Series = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What makes an alert fire, what does not, and after how long to look."""
+
+    fires: Series
+    quiet: Series
+    at: str = AT
+
+
+def _wait(late: float, count: float = 60, hours: int = 7) -> Series:
+    """Messages that come, ``count`` a minute, of which a share waits over 300 s."""
+    steps = hours * 60
+    waited = "novabatch_consumer_queue_wait_seconds"
+    return {
+        f'{waited}_bucket{{queue="submit", le="300.0"}}': f"0+{count * (1 - late)}x{steps}",
+        f'{waited}_count{{queue="submit"}}': f"0+{count}x{steps}",
+    }
+
+
+def _finding(kind: str) -> Case:
+    fires = {f'novabatch_findings{{kind="{kind}"}}': "1x60"}
+    return Case(fires, {f'novabatch_findings{{kind="{kind}"}}': "0x60"})
+
+
+def _stalled(polled: str, paused: int = 0, waiting: int = 5) -> Series:
+    return {
+        'novabatch_consumer_last_poll_timestamp_seconds{queue="submit"}': polled,
+        'novabatch_consumer_paused{queue="submit"}': f"{paused}x60",
+        'novabatch_queue_messages{queue="submit", dlq="false", state="visible"}': f"{waiting}x60",
+    }
+
+
+def _messages(failed: int, handled: int) -> Series:
+    return {
+        'novabatch_consumer_messages_total{queue="submit", outcome="success"}': f"0+{handled - failed}x60",
+        'novabatch_consumer_messages_total{queue="submit", outcome="poison"}': f"0+{failed}x60",
+    }
+
+
+def _slots(used: int, waiting: str) -> Series:
+    return {
+        'novabatch_slots_used{model="m"}': f"{used}x200",
+        'novabatch_slots_limit{model="m"}': "20x200",
+        'novabatch_chunks{model="m", state="READY"}': "20x200",
+        'novabatch_chunks{model="m", state="PLANNED"}': waiting,
+    }
+
+
+def _polls(errors: int) -> Series:
+    return {
+        'novabatch_consumer_receives_total{queue="state", result="error"}': f"0+{errors}x60",
+        'novabatch_consumer_receives_total{queue="state", result="empty"}': f"0+{10 - errors}x60",
+    }
+
+
+def _gauge(name: str, over: str, under: str, at: str = AT) -> Case:
+    return Case({f"novabatch_{name}": over}, {f"novabatch_{name}": under}, at)
+
+
+def _storage(before: float, now: float) -> Series:
+    return {'novabatch_storage_bytes{area="output"}': f"{before}x1440 {now}x300"}
+
+
+AGE = 'queue_oldest_message_age_seconds{queue="submit", source="received"}'
+BUDGET = {"novabatch_day_budget_usd": "100x60"}
+
+CASES: Mapping[str, Case] = {
+    "ConsumerDown": Case(
+        {'up{job="novabatch", consumer="submit"}': "0x60"}, {'up{job="novabatch", consumer="submit"}': "1x60"}
+    ),
+    "ConsumerStalled": Case(_stalled("0x60"), _stalled("0+60x60")),
+    "MessagesAboutToExpire": _gauge(AGE, "172900x60", "172700x60"),
+    "FreshnessBudgetBurnFast": Case(_wait(0.15), _wait(0.14), "70m"),
+    "FreshnessBudgetBurnSlow": Case(_wait(0.07), _wait(0.05), "390m"),
+    "OldestMessageTooOld": _gauge(AGE, "3700x60", "3500x60"),
+    "DeadLetters": Case(
+        {'novabatch_queue_messages{queue="submit", dlq="true", state="visible"}': "1x60"},
+        {'novabatch_queue_messages{queue="submit", dlq="false", state="visible"}': "1x60"},
+    ),
+    "HighFailureRatio": Case(_messages(11, 100), _messages(9, 100)),
+    "LeaseLost": _gauge('consumer_leases_lost_total{queue="submit"}', "0x50 1x10", "1x60"),
+    "MessageStuck": _gauge('consumer_inflight_oldest_seconds{queue="submit"}', "3700x60", "3500x60"),
+    "PollErrors": Case(_polls(6), _polls(4)),
+    "CircuitOpen": _gauge('consumer_circuit_state{dependency="state"}', "1x60", "0x50 1x10"),
+    "MetricsStale": _gauge("queue_attributes_age_seconds", "400x60", "200x60"),
+    "ModelPaused": _gauge('paused{model="m", reason="paused"}', "1x60", "0x60"),
+    "SlotsSaturated": Case(_slots(20, "100+1x200"), _slots(20, "300-1x200"), "150m"),
+    "JobOverdue": _gauge('job_oldest_seconds{model="m"}', "93700x60", "93500x60"),
+    "NothingReconciled": _gauge("last_reconcile_timestamp_seconds", "2400x60", "3300x60"),
+    "CountsDisagree": _finding("token_mismatch"),
+    "WorkFailing": _finding("settle_failing"),
+    "CleanupFailing": _finding("cleanup_failing"),
+    "BudgetReached": Case(
+        {"novabatch_day_committed_usd": "91x60", **BUDGET}, {"novabatch_day_committed_usd": "89x60", **BUDGET}
+    ),
+    "StorageGrowing": Case(_storage(1e11, 1.6e11), _storage(1e11, 1.4e11), "1700m"),
+}
+
+ALSO_QUIET: Mapping[str, Series] = {
+    "ConsumerStalled": _stalled("0x60", paused=1),
+    "FreshnessBudgetBurnFast": _wait(0.5, count=0.1),
+    "HighFailureRatio": _messages(1, 2),
+    "SlotsSaturated": _slots(19, "100+1x200"),
+    "BudgetReached": {"novabatch_day_committed_usd": "1000x60"},
+    "StorageGrowing": _storage(1e9, 1e10),
+    "NothingReconciled": {
+        'novabatch_last_reconcile_timestamp_seconds{instance="a"}': "0x60",
+        'novabatch_last_reconcile_timestamp_seconds{instance="b"}': "0+60x60",
+    },
+}
+"""Further figures that must not make an alert fire."""
