@@ -56,6 +56,7 @@ format: $(READY) ## put the code into shape
 
 pages: $(READY) ## write the pages of docs that are made from code
 	$(BIN)/python -m daemon.metric_list > docs/metrics.md
+	$(BIN)/python -m daemon.event_list > docs/events.md
 
 lock: $(READY) ## renew both lock files from pyproject.toml
 	$(BIN)/python .ci/locks.py

@@ -1,14 +1,17 @@
 """The documents say what the code does: commands, settings, paths and states."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from consumers.core.lifecycle import BatchState, ChunkState
-from daemon import metric_list
+from daemon import event_list, metric_list
 from daemon.cli.program import VERBS
 from daemon.settings import Settings
+from schemas.facts import Fact
 from schemas.outcomes import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,3 +80,29 @@ def test_every_invariant_has_a_test_that_holds_it() -> None:
 
 def test_the_page_of_metrics_is_what_the_code_declares() -> None:
     assert (ROOT / "docs/metrics.md").read_text() == metric_list.page(), "write it anew: make pages"
+
+
+def test_the_page_of_events_is_what_the_code_declares() -> None:
+    assert (ROOT / "docs/events.md").read_text() == event_list.page(), "write it anew: make pages"
+
+
+def test_every_log_line_is_named_after_a_declared_event_and_every_event_is_used() -> None:
+    assert set(logged()) == event_list.EVENTS.keys()
+
+
+def test_no_two_events_share_a_name() -> None:
+    names = [kind.event for kind in event_list.facts()]
+    assert {kind.__name__ for kind in event_list.facts()} == {kind.__name__ for kind in Fact.__subclasses__()}
+    assert len(names) == len(set(names))
+    assert not event_list.EVENTS.keys() & set(names)
+
+
+def logged() -> Iterator[str]:
+    """Name the events of all calls of a logger in the daemon; a name that is no constant fails."""
+    for path in (ROOT / "daemon").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and re.fullmatch(r"_?log\.\w+", ast.unparse(call.func)):
+                if path.name == "facts.py":
+                    assert ast.unparse(call.args[0]) == "fact.event"
+                else:
+                    yield ast.literal_eval(call.args[0])
