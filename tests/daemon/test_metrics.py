@@ -37,6 +37,8 @@ NEEDED = set(
     storage_objects
     """.split()  # noqa: SIM905
 )
+BESIDE = {"job_oldest_seconds", "day_committed_usd", "day_budget_usd"}
+"""What alerts ask for beyond the design."""
 SAMPLES = {
     "<class 'int'>": 3,
     "<class 'str'>": "x",
@@ -47,7 +49,7 @@ SAMPLES = {
 
 
 def test_the_metrics_are_those_of_the_design() -> None:
-    assert {each.name for each in DECLARED} == NEEDED
+    assert {each.name for each in DECLARED} == NEEDED | BESIDE
 
 
 def test_the_docs_page_names_every_metric() -> None:
