@@ -1,23 +1,75 @@
-"""Programs of a real Prometheus: from the environment, from PATH, or from Debian's package, unpacked only."""
+"""A real Prometheus: programs from the environment, PATH or Debian, and a server to ask."""
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
+from deploy.local import processes
+from tests.databases import give_up
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "novabatch-tests"
 DOWNLOAD_SECONDS = 120
+Sample = tuple[Mapping[str, str], float]
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """The checker that comes with Prometheus; without one the test is skipped, and says so."""
-    found = _program("promtool")
+    """The checker that comes with Prometheus."""
+    return _need("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """The server's program."""
+    return _need("prometheus")
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running server."""
+
+    url: str
+
+    def query(self, expression: str) -> Sequence[Sample]:
+        """Return what an instant query gives now: labels and value of each series."""
+        with urlopen(f"{self.url}/api/v1/query?{urlencode({'query': expression})}", timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        return [(each["metric"], float(each["value"][1])) for each in found]
+
+    def firing(self) -> set[str]:
+        """Return the names of the alerts that fire."""
+        return {labels["alertname"] for labels, _ in self.query('ALERTS{alertstate="firing"}')}
+
+
+@contextmanager
+def prometheus_server(program: Path, folder: Path, config: Mapping[str, object]) -> Iterator[Prometheus]:
+    """Run a server on a free loopback port until the block ends; data, config and log lie in the folder."""
+    file = folder / "prometheus.yml"
+    file.write_text(json.dumps(config))  # JSON is YAML.
+    address = f"{processes.HOST}:{processes.free_port()}"
+    command = [str(program), f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
+    child = processes.start("prometheus", [*command, f"--web.listen-address={address}"], os.environ, folder)
+    try:
+        processes.wait_ready(child, lambda: processes.answers(f"http://{address}/-/ready"))
+        yield Prometheus(f"http://{address}")
+    finally:
+        processes.stop([child])
+
+
+def _need(name: str) -> Path:
+    found = _program(name)
     if found is None:
-        pytest.skip("no promtool: set NOVABATCH_TEST_PROMETHEUS to its folder or install Debian's prometheus")
-    return found
+        give_up(f"no {name}: set NOVABATCH_TEST_PROMETHEUS to its folder or install Debian's prometheus")
+    return Path(str(found))
 
 
 def _program(name: str) -> Path | None:
