@@ -22,6 +22,7 @@ from schemas.outcomes import Outcome
 def end_chunk(chunk: Chunk, held: Held, state: ChunkState, reason: str, world: World) -> tuple[Fact, ...]:
     """Move a chunk to an end; after three whole-chunk failures in a row its model pauses itself."""
     if state is not ChunkState.CANCELLED:
+        world.store.choose_attempts(held)
         note_waiting(chunk, held, world)
     paused = world.store.end_chunk(held, state, reason, world.now)
     ended_at = chunk.job.ended_at if chunk.job else None

@@ -18,8 +18,8 @@ from schemas.models import Model
 TokensToAsk = Callable[[FailedRecord], int | None]
 Items = Callable[[], Iterator[Item]]
 """Streams what is to be sent again, in plan order; the same each time it is called."""
-CHUNKS_AT_ONCE = 100
-"""So many chunks are looked at for an early round; the records of others go with the next one."""
+CHUNKS_AT_ONCE, RECORDS_AT_ONCE = 10_000, 15_000
+"""An early round looks at chunks until it has so many records; those of others go with the next one."""
 
 
 def gather(batch: Batch, ask: TokensToAsk, world: World) -> Iterator[Item]:
@@ -62,14 +62,7 @@ def note_waiting(chunk: Chunk, held: Held, world: World) -> None:
 def resubmit_early(batch: Batch, held: Held, world: World) -> RoundAdded | None:
     """Send again, while the batch still runs, what fills whole chunks; None where nothing does."""
     ask = by_itself(batch.model, world)
-    sources = world.store.waiting_chunks(batch.batch_id, CHUNKS_AT_ONCE)
-    waiting = [
-        record
-        for chunk_id in sources
-        for record in world.store.failed_of(chunk_id)
-        if ask(record) is not None
-    ]
-    waiting.sort(key=lambda record: record.position)
+    sources, waiting = _waiting(batch, ask, world)
     round_, first = batch.round + 1, world.store.next_index(batch.batch_id)
     chunks = cut_full(batch, list(_items(waiting, ask)), first, model_of(batch, world), world, round_)
     if not chunks:
@@ -78,6 +71,18 @@ def resubmit_early(batch: Batch, held: Held, world: World) -> RoundAdded | None:
     if not world.store.add_early_round(held, round_, chunks, _left(sources, waiting, chunks)):
         return None
     return RoundAdded(batch.batch_id, round_, len(chunks), sum(len(chunk.records) for chunk in chunks))
+
+
+def _waiting(batch: Batch, ask: TokensToAsk, world: World) -> tuple[list[str], list[FailedRecord]]:
+    """Return chunks with records that wait to be sent again, and those records in plan order."""
+    sources: list[str] = []
+    waiting: list[FailedRecord] = []
+    for chunk_id in world.store.waiting_chunks(batch.batch_id, CHUNKS_AT_ONCE):
+        sources.append(chunk_id)
+        waiting += (each for each in world.store.failed_of(chunk_id) if ask(each) is not None)
+        if len(waiting) >= RECORDS_AT_ONCE:
+            break
+    return sources, sorted(waiting, key=lambda record: record.position)
 
 
 def _left(

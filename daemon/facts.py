@@ -52,7 +52,8 @@ class FactTeller:
     def tell(self, facts: Iterable[f.Fact]) -> None:
         """Tell what became true, once it is stored."""
         for fact in facts:
-            _log.info(fact.event, **{each.name: getattr(fact, each.name) for each in fields(fact)})
+            say = _log.warning if isinstance(fact, f.FindingMade) else _log.info
+            say(fact.event, **{each.name: getattr(fact, each.name) for each in fields(fact)})
             if move := self._moves.get(type(fact)):
                 move(fact)
 

@@ -47,6 +47,11 @@ class OutputLine(NamedTuple):
     output_tokens: int | None
     error: LineError | None
 
+    @property
+    def tells_usage(self) -> bool:
+        """Tell whether Bedrock said how many tokens it took."""
+        return self.input_tokens is not None and self.output_tokens is not None
+
 
 @dataclass(frozen=True, slots=True)
 class BrokenLine:

@@ -26,6 +26,13 @@ def audit(chunk: Chunk, output: Output, world: World) -> tuple[FindingMade, ...]
     return tuple(fact for kind, told in found.items() for fact in _noted(kind, chunk, told, world))
 
 
+def audit_nothing(chunk: Chunk, world: World) -> tuple[FindingMade, ...]:
+    """Find that a job left no output although Get counts records that were processed."""
+    nothing = Counts("the output", processed=0, succeeded=0, failed=0)
+    told = [each.sentence for each in differences(nothing, [*_told_by_get(chunk)], whole=False)]
+    return tuple(_noted(COUNT_MISMATCH, chunk, told, world))
+
+
 def _noted(kind: str, chunk: Chunk, sentences: Iterable[str], world: World) -> Iterator[FindingMade]:
     if detail := "; ".join(sentences):
         yield find(kind, chunk.chunk_id, detail, world)

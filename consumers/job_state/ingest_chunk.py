@@ -7,7 +7,7 @@ from consumers.core.lifecycle import CHUNK_ENDS, ChunkState, JobStatus
 from consumers.core.rows import Chunk, Held, Leased
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import after_end, end_chunk, fail_chunk
-from consumers.job_state.audit import audit
+from consumers.job_state.audit import audit, audit_nothing
 from consumers.job_state.news import Told
 from consumers.job_state.output import read_output
 from consumers.job_state.places import output_place
@@ -63,7 +63,8 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
             place = layout.s3_uri(*output_place(chunk, world))
             raise Missing(f"the job Completed, but there is no output at {place}")
         reason = message or f"the job ended {status} without output"
-        return _ended(fail_chunk(chunk, held, _missing_code(status), reason, world), told)
+        findings = audit_nothing(chunk, world)
+        return _ended((*findings, *fail_chunk(chunk, held, _missing_code(status), reason, world)), told)
     why = message if status is JobStatus.FAILED and message else NO_LINE
     world.store.close_records(held, RecordOutcome.MISSING, _missing_code(status), why, world.now)
     findings = audit(chunk, output, world)

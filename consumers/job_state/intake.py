@@ -106,7 +106,10 @@ class Intake:
         old = self.tally.padding
         tokens_in = old.input_tokens + (line.input_tokens or 0)
         tokens_out = old.output_tokens + (line.output_tokens or 0)
-        self.tally.padding = Spent(tokens_in, tokens_out, self._cost(tokens_in, tokens_out))
+        known = old.cost_usd is not None and (line.error is not None or line.tells_usage)
+        self.tally.padding = Spent(
+            tokens_in, tokens_out, self._cost(tokens_in, tokens_out) if known else None
+        )
 
     def _cost(self, tokens_in: int | None, tokens_out: int | None) -> Decimal | None:
         """Return what tokens cost; unknown where the model has no price or Bedrock reports no usage."""

@@ -138,6 +138,7 @@ def test_money_reads_the_same_on_both_databases(store: SqlStore) -> None:
     [
         bought(1, None),
         judged(1, Outcome.SUCCEEDED),
+        judged(1, Outcome.FILTERED),
         judged(1, Outcome.MISSING, error_code="RESULT_FETCH_FAILED"),
     ],
 )
@@ -162,6 +163,10 @@ def test_padding_without_price_is_unknown(store: SqlStore) -> None:
     assert store.count(batch_id).padding == Spent()
     store.save_padding(held, Spent(5, 5, None))
     assert store.count(batch_id).padding.cost_usd is None
+    store.save_padding(held, Spent(0, 0, None))
+    assert store.count(batch_id).padding.cost_usd is None
+    store.save_padding(held, Spent())
+    assert store.count(batch_id).padding.cost_usd == 0
 
 
 def test_a_batch_is_counted_by_its_current_records(store: SqlStore) -> None:

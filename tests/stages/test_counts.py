@@ -12,6 +12,7 @@ from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.core.rows import JobCounts
 from daemon.adapters.tables import findings
 from schemas.facts import FindingMade
+from schemas.job_events import JobStateChange
 from schemas.messages import IngestChunk
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
@@ -179,3 +180,30 @@ def test_tokens_of_padding_and_of_bad_answers_are_among_those_the_summary_counts
 def test_a_line_twice_is_counted_once(padded: Simulation) -> None:
     end_job(padded, lambda lines: [*lines, line("file-1:combined")], summary=SUMMARY)
     assert told(padded) == {"strange_lines": "1 line speaks again of a record that had its line"}
+
+
+@pytest.mark.parametrize("status", [JobStatus.PARTIALLY_COMPLETED, JobStatus.STOPPED, JobStatus.EXPIRED])
+def test_a_job_without_output_that_counts_processed_records_is_a_finding(
+    padded: Simulation, status: JobStatus
+) -> None:
+    (arn,) = padded.jobs.reports
+    report = padded.jobs.finish(arn, status, counts=JobCounts(5, 3, 3, 0))
+    padded.post(JobStateChange.hint(arn, report.name, status))
+    padded.run()
+    assert told(padded) == {
+        "count_mismatch": "Get counts 3 records with a line, the output 0; "
+        "Get counts 3 records with an answer, the output 0"
+    }
+
+
+def test_padding_whose_usage_is_not_told_makes_the_bill_unknown(padded: Simulation) -> None:
+    end_job(padded, lambda lines: [_no_usage(each) for each in lines])
+    assert padded.store.count(layout.batch_id("r")).padding.cost_usd is None
+
+
+def _no_usage(line_: bytes) -> bytes:
+    """Take the usage out of an answer to padding."""
+    told_ = json.loads(line_)
+    if told_["recordId"].startswith("padding"):
+        told_["modelOutput"].pop("usage", None)
+    return json.dumps(told_).encode()

@@ -8,7 +8,7 @@ from consumers.core import layout
 from consumers.core.lifecycle import CHUNK_ENDS, BatchState, JobStatus
 from schemas.job_events import JobStateChange
 from schemas.messages import CancelBatch
-from tests.stages.bedrock_answers import error
+from tests.stages.bedrock_answers import answer, error
 from tests.stages.moments import at_call
 from tests.stages.simulation import Crash, Simulation
 
@@ -55,6 +55,7 @@ def test_what_fills_no_chunk_waits_for_more_of_other_chunks(sim: Simulation) -> 
     chunk = small.store.chunk(layout.chunk_id(batch_id, 4))
     assert chunk is not None
     assert [file.file_id for file in small.store.chunk_files(chunk.chunk_id)] == ["1", "3"]
+    assert list(small.store.waiting_chunks(batch_id, 10)) == [layout.chunk_id(batch_id, 1)]
     small.finish_all()
     assert rounds(small, batch_id) == [0, 0, 0, 0, 1, 2]
     assert dict(small.answers.bought) == {
@@ -138,3 +139,28 @@ def test_a_last_chunk_that_ends_while_its_batch_is_being_looked_at_is_not_missed
     assert rounds(small, batch_id) == [0, 0, 1]
     small.finish_all()
     assert small.batch(batch_id).state is BatchState.COMPLETED
+
+
+def test_many_chunks_with_one_failure_each_fill_a_chunk_together(sim: Simulation) -> None:
+    """More chunks than a page of them, so that whoever looks at a few only never fills one."""
+    small = Simulation(sim.store, slots=20, min_records=1)
+    small.small_chunks(1)
+    for number in range(1, 121):
+        small.answers.plan(f"file-{number}:combined", error(503))
+    batch_id = small.submit(small.media(160))
+    small.policy = replace(small.policy, max_files_per_chunk=110)
+    for _ in range(6):
+        small.finish_jobs()
+    assert waiting(small, batch_id) > 40
+    assert rounds(small, batch_id)[160:] == [1]
+    assert len(small.store.chunk_files(layout.chunk_id(batch_id, 160))) == 110
+
+
+def test_a_worse_second_try_leaves_nothing_that_waits(sim: Simulation) -> None:
+    """What the first try brought counts; the second one's failure is sent no third time."""
+    small = one_slot(sim, files=1)
+    small.answers.plan("file-1:combined", answer('{"summary": {"text": "Cut', "max_tokens"), error(503))
+    batch_id = small.submit(small.media(1))
+    small.finish_all()
+    assert small.answers.bought["file-1:combined"] == 2
+    assert not small.store.waiting_chunks(batch_id, 10)

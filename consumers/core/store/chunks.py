@@ -76,6 +76,9 @@ class Chunks(Protocol):
         moves the chunk to ENDED. A job past validation proves its model. Tells whether anything changed.
         """
 
+    def choose_attempts(self, held: rows.Held) -> None:
+        """Choose which attempt counts of each record of a chunk whose outcomes are known."""
+
     def end_chunk(self, held: rows.Held, state: ChunkState, reason: str, now: datetime) -> str | None:
         """Move a chunk to COMPLETED, FAILED or CANCELLED; a claim that became no job ends with it.
 

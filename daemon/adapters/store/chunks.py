@@ -105,7 +105,7 @@ class Chunks:
 
         Which attempt of each record counts is chosen before that, in short transactions.
         """
-        self._choose(held)
+        self.choose_attempts(held)
         with self.database.read() as connection:
             brought = _brought(connection, held.id)
         with self.database.write() as connection:
@@ -122,7 +122,7 @@ class Chunks:
                 _reopen(connection, before.batch_id)
             return _count_streak(connection, model, held.id, state, brought, reason, now)
 
-    def _choose(self, held: Held) -> None:
+    def choose_attempts(self, held: Held) -> None:
         """Choose the current attempts of a chunk that may have brought another than the first."""
         batch_id = parse_chunk_id(held.id).batch_id
         with self.database.read() as connection:

@@ -12,7 +12,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.tables import chunks, files, record_unread, records, state_in
 from schemas.outcomes import Outcome
 
-_BOUGHT = (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE)
+_BOUGHT = (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE, Outcome.FILTERED)
 _reused = records.c.reused_from.is_not(None)
 # A price is missing only where something was bought: by its tokens, its outcome, or by output not read yet.
 _unpriced = and_(
@@ -25,9 +25,7 @@ _unpriced = and_(
         record_unread,
     ),
 )
-_padding_unpriced = and_(
-    chunks.c.padding_cost_usd.is_(None), chunks.c.padding_input_tokens + chunks.c.padding_output_tokens > 0
-)
+_padding_unpriced = and_(chunks.c.padding_cost_usd.is_(None), chunks.c.padding_input_tokens.is_not(None))
 
 
 class Sums:
