@@ -8,16 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from deploy.local import processes
 from tests.databases import give_up
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "novabatch-tests"
 DOWNLOAD_SECONDS = 120
+RULES = Path(__file__).resolve().parent.parent / "deploy/prometheus"
+SHIPPED = yaml.safe_load((RULES / "prometheus.yml").read_text())
+QUICK = {"scrape_interval": "1s", "evaluation_interval": "1s"}
 Sample = tuple[Mapping[str, str], float]
 
 
@@ -63,6 +68,24 @@ def prometheus_server(program: Path, folder: Path, config: Mapping[str, object])
         yield Prometheus(f"http://{address}")
     finally:
         processes.stop([child])
+
+
+@contextmanager
+def watching(program: Path, folder: Path, ports: Mapping[str, int]) -> Iterator[Prometheus]:
+    """Run a Prometheus with the shipped config, but quick and with consumers at other ports."""
+    folder.mkdir()
+    targets = [
+        {"targets": [f"{processes.HOST}:{port}"], "labels": {"consumer": name}}
+        for name, port in ports.items()
+    ]
+    (scrape,) = SHIPPED["scrape_configs"]
+    config: dict[str, Any] = {
+        "global": QUICK,
+        "rule_files": [str(RULES / file) for file in SHIPPED["rule_files"]],
+        "scrape_configs": [{**scrape, "static_configs": targets}],
+    }
+    with prometheus_server(program, folder, config) as server:
+        yield server
 
 
 def _need(name: str) -> Path:
