@@ -16,7 +16,6 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from deploy.local import processes
-from tests.databases import give_up
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "novabatch-tests"
 DOWNLOAD_SECONDS = 120
@@ -91,7 +90,7 @@ def watching(program: Path, folder: Path, ports: Mapping[str, int]) -> Iterator[
 def _need(name: str) -> Path:
     found = _program(name)
     if found is None:
-        give_up(f"no {name}: set NOVABATCH_TEST_PROMETHEUS to its folder or install Debian's prometheus")
+        pytest.skip(f"no {name}: set NOVABATCH_TEST_PROMETHEUS to its folder or install Debian's prometheus")
     return Path(str(found))
 
 
