@@ -39,7 +39,9 @@ def ended(sqlite_store: SqlStore) -> str:
     submit(sqlite_store, chunk)
     end_job(sqlite_store, chunk, after(minutes=30))
     held = hold_chunk(sqlite_store, chunk)
-    records = [judged(0, **BOUGHT), judged(1, Outcome.FILTERED, error_code="FILTERED", error_message="why")]
+    free = {"input_tokens": 0, "output_tokens": 0, "cost_usd": Decimal(0)}
+    withheld = judged(1, Outcome.FILTERED, error_code="FILTERED", error_message="why", **free)
+    records = [judged(0, **BOUGHT), withheld]
     sqlite_store.save(held, records, after(minutes=31))
     sqlite_store.save_padding(held, Spent(2000, 10, Decimal("0.00034375")))
     sqlite_store.end_chunk(held, ChunkState.COMPLETED, "", after(minutes=32))
