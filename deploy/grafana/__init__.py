@@ -1,0 +1,1 @@
+"""Dashboards as declarations, and the generator that writes Grafana's JSON."""

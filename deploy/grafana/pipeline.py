@@ -1,0 +1,137 @@
+"""Chunks, jobs, records and money."""
+
+from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile, stack
+
+M = 'model=~"$model"'
+RATE = "[$__rate_interval]"
+TIMES = f"novabatch_job_duration_seconds_bucket{{{M}}}"
+
+WORK = Row(
+    "Chunks and slots",
+    (
+        stack(
+            "Chunks by state",
+            "short",
+            "From the store.",
+            (f"sum by (state) (max by (state, model) (novabatch_chunks{{{M}}}))", "{{state}}"),
+        ),
+        graph(
+            "Slots",
+            "short",
+            "Jobs open and jobs that may be open.",
+            (f"max by (model) (novabatch_slots_used{{{M}}})", "{{model}} used"),
+            (f"max by (model) (novabatch_slots_limit{{{M}}})", "{{model}} limit"),
+        ),
+        graph(
+            "Empty slots while chunks wait",
+            "s",
+            "Seconds lost in the last hour.",
+            (f"sum by (model) (increase(novabatch_slot_idle_seconds_total{{{M}}}[1h]))", "{{model}}"),
+        ),
+        stack(
+            "Files decided",
+            "ops",
+            "Files a second by what was decided.",
+            (f"sum by (outcome) (rate(novabatch_files_total{RATE}))", "{{outcome}}"),
+        ),
+        stack(
+            "Copies",
+            "ops",
+            "Files a second copied, uploaded, found there or refused.",
+            (f"sum by (outcome) (rate(novabatch_copies_total{RATE}))", "{{outcome}}"),
+        ),
+        graph(
+            "Time of each phase",
+            "s",
+            "95th percentile of the phase that led to a state.",
+            (
+                quantile(0.95, "novabatch_chunk_seconds_bucket", ", phase"),
+                "{{phase}}",
+            ),
+        ),
+    ),
+)
+
+JOBS = Row(
+    "Jobs and records",
+    (
+        graph(
+            "Jobs in the last hour",
+            "short",
+            "By the status they reached.",
+            (f"sum by (model, status) (increase(novabatch_jobs_total{{{M}}}[1h]))", "{{model}} {{status}}"),
+        ),
+        graph(
+            "Oldest open job",
+            "s",
+            "Age since its creation.",
+            (f"max by (model) (novabatch_job_oldest_seconds{{{M}}})", "{{model}}"),
+        ),
+        graph(
+            "Time of a job",
+            "s",
+            "From creation to end, median and 95th percentile.",
+            (
+                quantile(0.5, TIMES, window="6h"),
+                "p50",
+            ),
+            (
+                quantile(0.95, TIMES, window="6h"),
+                "p95",
+            ),
+        ),
+        stack(
+            "Records by outcome",
+            "ops",
+            "Records a second, of all models.",
+            (f"sum by (outcome) (rate(novabatch_records_total{RATE}))", "{{outcome}}"),
+        ),
+        graph(
+            "From a job's end to stored results",
+            "s",
+            "95th percentile.",
+            (quantile(0.95, "novabatch_ingest_seconds_bucket"), "p95"),
+        ),
+        graph(
+            "Reconciler's messages",
+            "ops",
+            "What had to be set going again.",
+            (f"sum by (action) (rate(novabatch_reconcile_actions_total{RATE}))", "{{action}}"),
+        ),
+    ),
+)
+
+MONEY = Row(
+    "Tokens and money",
+    (
+        stack(
+            "Tokens in the last hour",
+            "short",
+            "Bought, by direction.",
+            (
+                f"sum by (model, direction) (increase(novabatch_tokens_total{{{M}}}[1h]))",
+                "{{model}} {{direction}}",
+            ),
+        ),
+        graph(
+            "Cost in the last day",
+            "currencyUSD",
+            "Spent, where the price is known.",
+            (f"sum by (model) (increase(novabatch_cost_usd_total{{{M}}}[1d]))", "{{model}}"),
+        ),
+        graph(
+            "Today against the budget",
+            "currencyUSD",
+            "Committed today (UTC); no budget line where none is set.",
+            ("max(novabatch_day_committed_usd)", "committed"),
+            ("max(novabatch_day_budget_usd)", "budget"),
+        ),
+    ),
+)
+
+PIPELINE = Dashboard(
+    "novabatch-pipeline",
+    "novabatch: pipeline",
+    (WORK, JOBS, MONEY),
+    (Variable("model", "novabatch_slots_limit"),),
+)
