@@ -11,6 +11,7 @@ from daemon.health import Health, serve
 from daemon.loop.draining import Drain
 from daemon.metrics import Metrics
 from daemon.shutdown import Signals
+from daemon.systemd import Systemd
 from daemon.worker import Worker
 
 LOOK_EVERY = 1.0
@@ -32,6 +33,7 @@ class App:
     host: str
     port: int
     drain_seconds: float
+    systemd: Systemd
     close: Callable[[], None] = lambda: None
     _server: ThreadingHTTPServer | None = field(default=None, init=False)
 
@@ -39,7 +41,8 @@ class App:
         """Work until a signal; tells whether the end was in order."""
         self.start()
         while not signals.asked:
-            signals.wait(LOOK_EVERY)
+            signals.wait(min(LOOK_EVERY, self.systemd.pause()))
+            self.systemd.feed(self.health.is_live)
         return self.stop(signals.wait, lambda: signals.forced)
 
     def start(self) -> None:
@@ -55,13 +58,20 @@ class App:
         for worker in self.workers:
             worker.start()
         _log.info("started", queues=[worker.queue.value for worker in self.workers])
+        self.systemd.ready()
 
     def stop(self, rest: Callable[[float], object], forced: Callable[[], bool]) -> bool:
         """Stop in order; tells whether everything ended by itself."""
         began = self.clock.monotonic()
         shutdown = self.metrics.gauge("consumer_shutdown_seconds")
         shutdown.set_function(lambda: self.clock.monotonic() - began)
-        in_order = Drain(self.workers, self.drain_seconds, self.clock, rest, forced).run()
+        self.systemd.stopping()
+
+        def rest_and_feed(seconds: float) -> None:
+            rest(seconds)
+            self.systemd.feed(self.health.is_live)
+
+        in_order = Drain(self.workers, self.drain_seconds, self.clock, rest_and_feed, forced).run()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

@@ -1,11 +1,15 @@
-"""Every event a log line can be named after: the docs page is made from this list and from the facts."""
+"""Every event a log line can be named after, with its meaning; level and fields are read from the code."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import schemas.facts
-from schemas.facts import Fact
+from daemon.logs import LIBRARY
+from schemas.facts import Fact, FindingMade
 
+LEVELS = ("debug", "info", "warning", "error")
 EVENTS: Mapping[str, str] = {
     "http_listening": "The HTTP port is open.",
     "started": "The consumers of this process began to receive.",
@@ -40,31 +44,48 @@ EVENTS: Mapping[str, str] = {
     "step_broke": "A step of the loop raised what it should not; the loop goes on.",
     "loop_broke": "The loop raised what it should not, and goes on.",
     "gauges_not_read": "The figures of the store or the queues could not be read.",
+    LIBRARY: "A library warned; `logger` is its name for itself.",
+    "systemd_not_told": "systemd asked to be told how the process fares, and could not be; said once.",
     "storage_not_measured": "The bucket could not be listed for the storage gauges.",
 }
 
 PAGE = """\
 # Log events
 
-One line is one JSON object on standard output: `timestamp`, `level`, `event`, and the fields of the event.
+One line is one JSON object on standard error: `timestamp`, `level`, `event`, and the fields of the event.
 Names are constant: count and search by `event`. Bound to all lines of a message are `queue`, `message_id`,
-`type`, and the `batch_id`, `chunk_id` or `request_id` it speaks of.
-`make pages` writes this page from `schemas/facts.py` and `daemon/event_list.py`.
+`type`, and the `batch_id`, `chunk_id`, `request_id` or `job_arn` it speaks of; a chunk's lines name its
+batch too.
+
+No line holds a password, a key, a whole body, a prompt or a text of the model. Where something broke,
+`exception` says what kind of error it was and where it arose; what the error itself says may repeat the data
+it met and is told at the level `debug` only (`NOVABATCH_LOG_LEVEL`). A refusal quotes the value it refuses,
+at most 60 bytes of it. `make pages` writes this page from `schemas/facts.py`, `daemon/event_list.py` and the
+calls of loggers in `daemon/`.
 
 ## What became true
 
 Told once, when it is stored.
 
-| event | fields | meaning |
-|---|---|---|
+| event | level | fields | meaning |
+|---|---|---|---|
 """
 
 REST = """
 ## How the process fares
 
-| event | meaning |
-|---|---|
+| event | level | fields | meaning |
+|---|---|---|---|
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that logs a line, as it stands in the code."""
+
+    event: str
+    level: str
+    fields: Sequence[str]
 
 
 def facts() -> Sequence[type[Fact]]:
@@ -73,16 +94,41 @@ def facts() -> Sequence[type[Fact]]:
     return [kind for kind in kinds if issubclass(kind, Fact) and kind is not Fact]
 
 
+def calls() -> Iterator[Call]:
+    """Read the calls of loggers in the daemon; ValueError for an event whose name is no constant."""
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {f"_log.{level}" for level in LEVELS}:
+                name = ast.literal_eval(node.args[0])
+                names = [str(keyword.arg) for keyword in node.keywords]
+                yield Call(name, ast.unparse(node.func).removeprefix("_log."), names)
+    yield from (Call(LIBRARY, level, ("logger", "why")) for level in ("warning", "error"))
+
+
 def page() -> str:
     """Return the docs page of all events, as Markdown."""
     told = "".join(map(_fact, sorted(facts(), key=lambda kind: kind.event)))
-    return PAGE + told + REST + "".join(f"| `{name}` | {EVENTS[name]} |\n" for name in sorted(EVENTS))
+    made = tuple(calls())
+    return PAGE + told + REST + "".join(_event(name, made) for name in sorted(EVENTS))
 
 
 def _fact(kind: type[Fact]) -> str:
-    names = ", ".join(f"`{each.name}`" for each in fields(kind))
+    names = [each.name for each in fields(kind)]
+    level = "warning" if kind is FindingMade else "info"
     meaning = " ".join((kind.__doc__ or "").split()).replace("``", "`")
-    return f"| `{kind.event}` | {names} | {meaning} |\n"
+    return _row(kind.event, [level], names, meaning)
+
+
+def _event(name: str, made: Sequence[Call]) -> str:
+    own = [call for call in made if call.event == name]
+    names = dict.fromkeys(field for call in own for field in call.fields)
+    shown = ["exception" if field == "exc_info" else field for field in names]
+    return _row(name, dict.fromkeys(call.level for call in own), shown, EVENTS[name])
+
+
+def _row(name: str, levels: Iterable[str], names: Sequence[str], meaning: str) -> str:
+    told = ", ".join(f"`{each}`" for each in names)
+    return f"| `{name}` | {', '.join(levels)} | {told} | {meaning} |\n"
 
 
 if __name__ == "__main__":

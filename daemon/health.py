@@ -10,8 +10,8 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from consumers.core.faults import Fault
 from daemon.clock import Clock
+from daemon.loop.attempt import Failed, attempt
 
 PATIENCE = 3.0  # seconds; an orchestrator's own probe gives up soon after
 Answer = tuple[HTTPStatus, str, bytes]
@@ -40,11 +40,8 @@ class Probe:
         return self._why
 
     def _run(self) -> None:
-        try:
-            self._ask()
-            self._why = ""
-        except Fault as fault:
-            self._why = fault.message
+        answer = attempt(self._ask)
+        self._why = answer.why if isinstance(answer, Failed) else ""
 
 
 @dataclass
@@ -74,6 +71,10 @@ class Health:
                 return _told(not missing, {"missing": dict(missing)})
             case _:
                 return HTTPStatus.NOT_FOUND, "text/plain", b"/metrics /live /ready\n"
+
+    def is_live(self) -> bool:
+        """Tell whether all loops turn: what /live says."""
+        return all(self.turning().values())
 
     def missing(self) -> Mapping[str, str]:
         """Return what does not answer, with the reason; kept for a moment, so that probes are no load."""

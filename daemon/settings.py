@@ -193,6 +193,18 @@ def aws_region() -> str:
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
+def systemd_socket() -> str:
+    """Return where systemd listens for this process; empty if it does not."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def systemd_watchdog() -> float:
+    """Return after how many seconds without a sign of life systemd ends this process; 0 if it never does."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(microseconds) / 1e6 if ours and microseconds.isdecimal() else 0.0
+
+
 def _guess(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
     return f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "")

@@ -31,9 +31,18 @@ from daemon.loop.publishing import Publisher
 from daemon.mailbox import Mailbox, Outlet
 from daemon.metrics import Metrics
 from daemon.model_file import read_models
-from daemon.settings import QUEUE_OF, BadSettings, Role, Settings, aws_region
+from daemon.settings import (
+    QUEUE_OF,
+    BadSettings,
+    Role,
+    Settings,
+    aws_region,
+    systemd_socket,
+    systemd_watchdog,
+)
 from daemon.storage import StorageFigures
 from daemon.store_gauges import Figures, Leader, StoreGauges, queue_figures
+from daemon.systemd import Systemd
 from daemon.worker import Means, Pace, Tick, Worker
 from schemas.analyses import Registry
 from schemas.messages import Reconcile, SubmitChunk
@@ -213,6 +222,7 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
         host=settings.http_host,
         port=settings.port(roles[0]),
         drain_seconds=settings.drain_seconds,
+        systemd=Systemd(systemd_socket(), systemd_watchdog(), parts.clock),
         close=parts.close,
     )
 

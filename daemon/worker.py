@@ -176,10 +176,10 @@ class Worker:
         """Settle what came of a hold; a fault in settling gives the message back."""
         handled = attempt(run)
         if isinstance(handled, Failed):
-            handled = self._broken(handled.error)
+            handled = self._broken(handled)
         word = attempt(lambda: self.settler.settle(hold, handled))
         if isinstance(word, Failed):
-            broken = self._broken(word.error)
+            broken = self._broken(word)
             again = attempt(lambda: self.settler.settle(hold, broken))
             word = "retry" if isinstance(again, Failed) else again
         if word is not None:
@@ -195,9 +195,9 @@ class Worker:
             self.figures.settled(word, seconds)
             _log.debug("message_settled", outcome=word, seconds=round(seconds, 3))
 
-    def _broken(self, error: Exception) -> Broke:
-        _log.error("loop_broke", error=type(error).__name__, exc_info=error)
-        return Broke(PASSING.after(1, self._means.chance), f"{type(error).__name__}: {error}", passing=False)
+    def _broken(self, failed: Failed) -> Broke:
+        _log.error("loop_broke", error=type(failed.error).__name__, exc_info=failed.error)
+        return Broke(PASSING.after(1, self._means.chance), failed.why, passing=False)
 
     def _note(self, handled: Handled, received: Received) -> None:
         if isinstance(handled, Broke) and handled.passing:
@@ -244,5 +244,5 @@ class Worker:
         assert self.tick is not None  # noqa: S101  (the thread is started only then)
         self.run_tick(self.tick.message)
         if isinstance(failed := attempt(self.tick.afterwards), Failed):
-            _log.warning("gauges_not_read", why=str(failed.error))
+            _log.warning("gauges_not_read", why=failed.why)
         return self.tick.seconds * (0.9 + 0.1 * self._means.chance.random())

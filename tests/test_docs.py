@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,21 @@ def test_the_page_of_events_is_what_the_code_declares() -> None:
 
 
 def test_every_log_line_is_named_after_a_declared_event_and_every_event_is_used() -> None:
-    assert set(logged()) == event_list.EVENTS.keys()
+    assert {call.event for call in event_list.calls()} == event_list.EVENTS.keys()
+
+
+def test_a_logger_is_only_ever_called_so_that_no_line_escapes_the_page_of_events() -> None:
+    """Facts are told by name and level of their own; everything else is ``_log.<level>("event", …)``."""
+    ways = {f"_log.{level}" for level in event_list.LEVELS}
+    for path in (ROOT / "daemon").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and "get_logger" in ast.unparse(node.value):
+                assert ast.unparse(node.targets[0]) == "_log", path
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "_log":
+                assert ast.unparse(node) in ways, path
+                assert id(node) in called or path.name == "facts.py", path
 
 
 def test_no_two_events_share_a_name() -> None:
@@ -95,14 +108,3 @@ def test_no_two_events_share_a_name() -> None:
     assert {kind.__name__ for kind in event_list.facts()} == {kind.__name__ for kind in Fact.__subclasses__()}
     assert len(names) == len(set(names))
     assert not event_list.EVENTS.keys() & set(names)
-
-
-def logged() -> Iterator[str]:
-    """Name the events of all calls of a logger in the daemon; a name that is no constant fails."""
-    for path in (ROOT / "daemon").rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and re.fullmatch(r"_?log\.\w+", ast.unparse(call.func)):
-                if path.name == "facts.py":
-                    assert ast.unparse(call.args[0]) == "fact.event"
-                else:
-                    yield ast.literal_eval(call.args[0])

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from consumers.core.faults import Fault
+
 T = TypeVar("T")
 
 
@@ -12,6 +14,11 @@ class Failed:
     """What a call raised."""
 
     error: Exception
+
+    @property
+    def why(self) -> str:
+        """Say what went wrong. Only faults are quoted: other errors may repeat the data they met."""
+        return self.error.message if isinstance(self.error, Fault) else type(self.error).__name__
 
 
 def attempt(call: Callable[[], T]) -> T | Failed:

@@ -75,15 +75,15 @@ class Drain:
         for hold in worker.heartbeat.holds():
             if hold.received is not None and not worker.deleter.is_pending(hold.received):
                 _log.error("handler_hung", queue=worker.queue.value, message_id=hold.received.id)
-                self._release(worker, hold)
+                self._release(worker, hold, hold.received.id)
             hold.lose("the process stops")
             hold.let_go()
 
-    def _release(self, worker: Worker, hold: Hold) -> None:
+    def _release(self, worker: Worker, hold: Hold, message_id: str) -> None:
         with hold.lock:
             try:
                 worker.poller.mailbox.extend({hold.receipt: 0})
             except Fault as fault:
-                _log.warning("message_not_given_back", why=fault.message)
+                _log.warning("message_not_given_back", message_id=message_id, why=fault.message)
             hold.settled = True
             worker.figures.released(1)

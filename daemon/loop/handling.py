@@ -12,6 +12,7 @@ from daemon.loop.attempt import Failed, attempt
 from daemon.loop.hold import Hold
 from daemon.loop.waits import DENIED, PASSING, Chance
 from schemas.events import Event, EventName
+from schemas.job_events import JobStateChange
 from schemas.parsing import UnreadableMessage, parse
 from schemas.queues import Queue
 
@@ -65,7 +66,7 @@ class Handling:
             raise ValueError("a tick has no body")
         found = attempt(lambda: self.read(received.body))
         if isinstance(found, Failed):
-            return self._broke(found.error, hold)
+            return self._broke(found, hold)
         if isinstance(found, UnreadableMessage):
             return self._unreadable(found, hold)
         return self.decide(found, hold)
@@ -76,10 +77,11 @@ class Handling:
         _bind(message)
         outcome = attempt(lambda: stage(message, self.world(hold)))
         if isinstance(outcome, Failed):
-            return self._broke(outcome.error, hold)
+            return self._broke(outcome, hold)
         return Lost(hold.lost) if hold.lost else outcome
 
-    def _broke(self, error: Exception, hold: Hold) -> Handled:
+    def _broke(self, failed: Failed, hold: Hold) -> Handled:
+        error = failed.error
         tries = hold.received.receives if hold.received else 1
         if isinstance(error, LeaseLost):
             ours = hold.cancelled and not hold.lost
@@ -89,7 +91,7 @@ class Handling:
         if isinstance(error, PassingFault):
             return Broke(PASSING.after(tries, self.chance), error.message, passing=True)
         _log.error("stage_broke", error=type(error).__name__, exc_info=error)
-        return Broke(PASSING.after(tries, self.chance), f"{type(error).__name__}: {error}", passing=False)
+        return Broke(PASSING.after(tries, self.chance), failed.why, passing=False)
 
     def _unreadable(self, error: UnreadableMessage, hold: Hold) -> Refuse:
         if self.queue is not Queue.SUBMIT or error.request_id is None:
@@ -108,6 +110,13 @@ class Handling:
 
 def _bind(message: BaseModel) -> None:
     """Let every line logged from here on name what the message is about."""
+    structlog.contextvars.bind_contextvars(type=type(message).__name__, **_ids(message))
+
+
+def _ids(message: BaseModel) -> Mapping[str, str]:
+    """Return the ids a message speaks of; a chunk's id names its batch too."""
+    if isinstance(message, JobStateChange):
+        return {"job_arn": message.detail.arn}
     fields = vars(message)
-    found = {name: fields[name] for name in ("batch_id", "chunk_id", "request_id") if fields.get(name)}
-    structlog.contextvars.bind_contextvars(type=type(message).__name__, **found)
+    found = {name: str(fields[name]) for name in ("batch_id", "chunk_id", "request_id") if fields.get(name)}
+    return {"batch_id": found["chunk_id"].partition("-")[0], **found} if "chunk_id" in found else found

@@ -48,7 +48,7 @@ class Poller:
         found = attempt(lambda: self.mailbox.receive(wanted, self.wait, self.visibility))
         messages = [] if isinstance(found, Failed) else found
         if isinstance(found, Failed):
-            return self._failed(found.error)
+            return self._failed(found)
         # Under load a poll ends at once, so what it brings at a stop is still worked on: each receive counts
         # toward the dead letters. An idle poll may bring something seconds later, when others should have it.
         too_late = self.stop.is_set() and not self.backlog
@@ -83,11 +83,11 @@ class Poller:
             self.slots.give()
             _log.error("message_not_delivered", message_id=message.id, exc_info=failed.error)
 
-    def _failed(self, error: Exception) -> float:
+    def _failed(self, failed: Failed) -> float:
         self.failures += 1
         self.figures.poll_failed()
         if self.failures == 1:
-            _log.warning("poll_failed", error=type(error).__name__, why=str(error))
+            _log.warning("poll_failed", error=type(failed.error).__name__, why=failed.why)
         return POLLING.after(self.failures, self.chance)
 
     def _worked(self, count: int, wanted: int) -> None:

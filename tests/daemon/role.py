@@ -22,6 +22,7 @@ from daemon.loop.publishing import Publisher
 from daemon.metrics import Metrics
 from daemon.run import finish
 from daemon.shutdown import Signals
+from daemon.systemd import Systemd
 from daemon.worker import Means, Pace, Worker
 from schemas.analyses import REGISTRY
 from schemas.messages import CleanupChunk
@@ -95,7 +96,8 @@ def main() -> int:
         clock = SystemClock()
         health = Health(Metrics().registry, dict, {}, clock)
         drain = float(os.environ.get("DRAIN", "20"))
-        return finish(App([worker], Metrics(), health, clock, "127.0.0.1", 0, drain), signals)
+        systemd = Systemd("", 0, clock)
+        return finish(App([worker], Metrics(), health, clock, "127.0.0.1", 0, drain, systemd), signals)
 
 
 if __name__ == "__main__":

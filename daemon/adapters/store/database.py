@@ -63,7 +63,7 @@ def border() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise Rejected(f"the database refuses it: {error.orig}") from error
+        raise Rejected(f"the database refuses it: {_words(error)}") from error
     except (OperationalError, PoolTimeout) as error:
         why = error.orig if isinstance(error, OperationalError) else error
         raise PassingFault(f"the database did not answer: {why}", "DatabaseBusy") from error
@@ -71,6 +71,12 @@ def border() -> Iterator[None]:
         if error.connection_invalidated:
             raise PassingFault(f"the database went away: {error.orig}", "DatabaseGone") from error
         raise
+
+
+def _words(error: IntegrityError) -> str:
+    """Say which rule was broken; PostgreSQL's own text goes on with the row, and the row with an answer."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or error.orig)
 
 
 @contextmanager

@@ -19,6 +19,10 @@ _POSTGRES_OPTIONS = (
 )
 
 
+class UrlWithoutFile(ValueError):
+    """A URL of SQLite that names no file."""
+
+
 def make_engine(url: str) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL; nothing is connected yet.
 
@@ -53,25 +57,30 @@ def _reason(error: Exception) -> str:
             return f"{error.filename}: {error.strerror}"
         case ArgumentError():
             return "it is no database URL"
-        case _:
+        case UrlWithoutFile():
             return str(error)
+        case _:
+            return "host and port cannot be read; in a password write @ as %40, : as %3A and / as %2F"
 
 
 def _postgres(url: URL) -> Engine:
+    if "@" in (url.host or ""):  # the end of a password, which a driver would name as a host not found
+        raise ValueError("an @ stands in the password")
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=10,
         max_overflow=10,
         pool_recycle=1800,
+        hide_parameters=True,
         connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
     )
 
 
 def _sqlite(url: URL) -> Engine:
     if not url.database:
-        raise ValueError("SQLite needs a file, which several processes share")
+        raise UrlWithoutFile("SQLite needs a file, which several processes share")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=20)
+    engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
