@@ -72,3 +72,12 @@ def test_the_newest_migration_by_name_is_alembics_only_head() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+
+
+def test_a_row_that_breaks_a_rule_is_refused_without_repeating_what_it_holds(store: SqlStore) -> None:
+    """PostgreSQL's own words go on with the whole row."""
+    with pytest.raises(Rejected) as refused, store.database.write() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE answers (id INTEGER NOT NULL, answer TEXT)"))
+        connection.execute(text("INSERT INTO answers VALUES (NULL, :answer)"), {"answer": "S3cr"})
+    assert "id" in refused.value.message
+    assert "S3cr" not in refused.value.message

@@ -136,3 +136,11 @@ def test_ready_names_what_is_missing_and_live_what_stands_still() -> None:
     assert (status, b"no such bucket" in body, b"database" in body) == (503, True, False)
     assert health.answer("/live")[0] == 503
     assert health.answer("/")[0] == 404
+
+
+def test_a_probe_that_breaks_as_nobody_foresaw_is_missing_and_quoted_by_its_kind_only() -> None:
+    def breaks() -> None:
+        raise ValueError("postgresql://user:secret@host")
+
+    health = Health(Metrics().registry, dict, {"database": breaks}, FakeClock())
+    assert health.missing() == {"database": "ValueError"}
