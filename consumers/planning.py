@@ -55,7 +55,7 @@ def _put(
     if_absent: bool,
 ) -> None:
     request = world.store.request_of(batch.batch_id)
-    plan = Plan(batch, round, world.policy.job_name_prefix)
+    plan = Plan(batch, round, world.policy.job_name_prefix, world.policy.bucket)
     with world.objects.writer(key, content_type="application/jsonl", if_absent=if_absent) as out:
         for line in plan_lines(request, plan, entries):
             world.checkpoint()

@@ -312,14 +312,17 @@ def parse_s3_uri(uri: str) -> S3Place:
     return S3Place(bucket, key)
 
 
-def job_name(prefix: str, batch_id: str, index: int) -> str:
-    """Name a chunk's job: `<prefix>-<batch6>-<NNN>-<hash6>`, the hash taken from the chunk id.
+def job_name(prefix: str, chunk_id: str, input_uri: str) -> str:
+    """Name a chunk's job: `<prefix>-<batch6>-<NNN>-<hash6>`, the hash of the chunk id and what the job reads.
 
+    The same request sent to two installations of one account makes the same chunk ids; only their buckets
+    and folders keep their jobs apart, and a name stays taken for ever.
     At most 63 characters of `[A-Za-z0-9+.-]`, no `_` and no `/` (AWS: CreateModelInvocationJob, jobName).
-    ValueError for a prefix that cannot begin such a name.
+    ValueError for a prefix that cannot begin such a name, and for what is no chunk id.
     """
-    digest = _digest(chunk_id(batch_id, index), 6)
-    return f"{checked_job_prefix(prefix)}-{_batch6(batch_id)}-{_number(index)}-{digest}"
+    owner = parse_chunk_id(chunk_id)
+    digest = _digest(f"{chunk_id} {input_uri}", 6)
+    return f"{checked_job_prefix(prefix)}-{_batch6(owner.batch_id)}-{_number(owner.number)}-{digest}"
 
 
 def checked_job_prefix(prefix: str) -> str:

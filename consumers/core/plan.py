@@ -78,11 +78,12 @@ class ChunkEntry(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan on its way to S3: whose it is, of which round, and what jobs are named by."""
+    """A plan on its way to S3: whose it is, of which round, and what jobs are named by and read from."""
 
     batch: Batch
     round: int
     job_name_prefix: str
+    jobs_bucket: str
 
 
 def plan_lines(request: str, plan: Plan, entries: Iterable[NewChunk | NewFile]) -> Iterator[bytes]:
@@ -118,12 +119,13 @@ def _kept(cursor: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _chunk(chunk: NewChunk, plan: Plan) -> ChunkEntry:
+    reads = layout.input_uri(plan.jobs_bucket, chunk.folder)
     return ChunkEntry(
         chunk_id=chunk.chunk_id,
         index=chunk.index,
         round=chunk.round,
         folder=chunk.folder,
-        job_name=layout.job_name(plan.job_name_prefix, plan.batch.batch_id, chunk.index),
+        job_name=layout.job_name(plan.job_name_prefix, chunk.chunk_id, reads),
         padding=chunk.padding,
         files=dict(chunk.safe_names),
         records=[(r.position, r.analysis_type, r.attempt, r.max_tokens) for r in chunk.records],

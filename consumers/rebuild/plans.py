@@ -16,7 +16,7 @@ from consumers.rebuild.old_plans import files_of_request
 
 CHUNKS_AT_ONCE, FILES_AT_ONCE = 20, 500
 Jobs = Mapping[str, JobReport]
-"""The jobs that Bedrock lists, by name."""
+"""The jobs that Bedrock lists, by the folder each reads."""
 
 
 class Plans:
@@ -78,10 +78,8 @@ class Plans:
         self._count(new)
 
     def _restored(self, planned: PlannedChunk) -> RestoredChunk:
-        """Return a chunk with its job, by the name in its plan or the one it would have now."""
-        prefix = self._world.policy.job_name_prefix
-        name = layout.job_name(prefix, self._kept.batch_id, planned.chunk.index)
-        job = self._jobs.get(planned.job_name) or self._jobs.get(name)
+        """Return a chunk with its job: the one that reads its folder, whatever it is called."""
+        job = self._jobs.get(layout.input_uri(self._world.policy.bucket, planned.chunk.folder))
         token = (job.token or layout.client_token(job.name)) if job else ""
         return RestoredChunk(planned.chunk, job, token)
 

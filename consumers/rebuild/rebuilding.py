@@ -85,11 +85,11 @@ def _beginnings(told: Rebuilt, world: World) -> Iterator[_Found]:
 
 
 def _jobs_since(found: list[_Found], world: World) -> Jobs:
-    """List the jobs that may be of these batches."""
+    """List the jobs that may be of these batches, by the folder each reads."""
     if not found:
         return {}
     since = found[0].head.batch.created_at - LOOK_BACK
-    return {report.name: report for report in world.jobs.since(since)}
+    return {report.input_uri: report for report in world.jobs.since(since)}
 
 
 def _restore(found: _Found, jobs: Jobs, told: Rebuilt, world: World) -> _Restored:

@@ -6,7 +6,7 @@ from consumers.attempts import TRIES, leave
 from consumers.core import layout
 from consumers.core.faults import Denied, Fault, NameTaken, PassingFault, QuotaExceeded, Rejected, Throttled
 from consumers.core.gate import rest_of
-from consumers.core.jobs import JobRequest
+from consumers.core.jobs import JobReport, JobRequest
 from consumers.core.rows import Chunk, Held, Job
 from consumers.core.world import Done, Later, Outcome, World, done
 from consumers.endings import cancel_chunk, ended, fail_chunk, turned_away
@@ -23,7 +23,7 @@ def create_job(chunk: Chunk, held: Held, world: World) -> Outcome:
     """Claim a slot and create the chunk's one job; without a slot the READY row waits."""
     if chunk.job is not None:
         return _go_on(chunk, chunk.job, held, world)
-    name = layout.job_name(world.policy.job_name_prefix, chunk.batch_id, chunk.index)
+    name = layout.job_name(world.policy.job_name_prefix, chunk.chunk_id, _reads(chunk, world))
     token = layout.client_token(name)
     room = room_for(world.models.find(chunk.model), world.policy)
     gate = world.store.claim_slot(held, name, token, room, world.now)
@@ -47,7 +47,7 @@ def _go_on(chunk: Chunk, job: Job, held: Held, world: World) -> Outcome:
     except Fault as fault:
         return _wait(_count(fault.message, held, world), fault.message, held, world)
     if found is not None:
-        return _created(found.arn, chunk, world)
+        return _take(found, chunk, held, world)
     if chunk.cancelled and _is_empty(chunk):
         return ended(cancel_chunk(chunk, held, world), chunk, world)
     why = f"nobody heard what became of job {job.name}, and List does not name it"
@@ -85,7 +85,7 @@ def _create(name: str, token: str, count: int, chunk: Chunk, held: Held, world: 
         token,
         chunk.model,
         world.policy.role_arn,
-        layout.input_uri(world.policy.bucket, chunk.folder),
+        _reads(chunk, world),
         layout.output_uri(world.policy.bucket, chunk.folder),
         world.policy.job_timeout_hours,
     )
@@ -109,8 +109,16 @@ def _not_created(
                 return _refused(fault, chunk, held, world)
     found = world.jobs.find(request.name, request.token)
     if found is not None:
-        return _created(found.arn, chunk, world)
+        return _take(found, chunk, held, world)
     return _wait(count or _count(fault.message, held, world), fault.message, held, world)
+
+
+def _take(found: JobReport, chunk: Chunk, held: Held, world: World) -> Done:
+    """Take a job found by its name or token, unless it reads another folder: then it is not this chunk's."""
+    if found.input_uri in ("", _reads(chunk, world)):
+        return _created(found.arn, chunk, world)
+    why = f"job {found.name} reads {found.input_uri}: it is another installation's"
+    return _refused(NameTaken(why), chunk, held, world)
 
 
 def _created(arn: str, chunk: Chunk, world: World) -> Done:
@@ -130,3 +138,7 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
 def _refused(fault: Fault, chunk: Chunk, held: Held, world: World) -> Done:
     """End a chunk whose job Bedrock will not create; its slot is free with its end, its records say why."""
     return ended(fail_chunk(chunk, held, "JOB_FAILED", fault.message, world), chunk, world)
+
+
+def _reads(chunk: Chunk, world: World) -> str:
+    return layout.input_uri(world.policy.bucket, chunk.folder)

@@ -28,7 +28,7 @@ def lost(sqlite_store: SqlStore, s3: Any) -> str:
     stored = sqlite_store.chunk_plans(batch_id, 0), sqlite_store.planned_files(batch_id)
     entries: list[NewChunk | NewFile] = [*stored[0], *stored[1]]
     request = json.dumps({"request_id": "r", "model": MODEL, "bucket": stack.BUCKET, "files": []})
-    lines = b"".join(plan_lines(request, Plan(batch, 0, "novabatch"), entries))
+    lines = b"".join(plan_lines(request, Plan(batch, 0, "novabatch", "media"), entries))
     s3.put_object(Bucket=stack.BUCKET, Key=layout.plan_key(batch_id), Body=lines)
     with sqlite_store.engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):

@@ -162,7 +162,7 @@ def test_a_round_below_zero_is_refused() -> None:
 
 @given(prefixes, batches, indexes)
 def test_job_names_and_tokens_obey_bedrock(prefix: str, batch: str, index: int) -> None:
-    name = layout.job_name(prefix, batch, index)
+    name = layout.job_name(prefix, layout.chunk_id(batch, index), "s3://media/a/")
     assert len(name) <= 63
     assert JOB_NAME.fullmatch(name)
     assert name.startswith(f"{prefix}-{batch[1:7]}-")
@@ -172,9 +172,11 @@ def test_job_names_and_tokens_obey_bedrock(prefix: str, batch: str, index: int) 
     assert token == layout.client_token(name)
 
 
-def test_a_job_name_ends_with_a_hash_of_its_chunk() -> None:
-    digest = hashlib.sha256(f"{BATCH}-003".encode()).hexdigest()[:6]
-    assert layout.job_name("novabatch", BATCH, 3) == f"novabatch-{BATCH[1:7]}-003-{digest}"
+def test_a_job_name_ends_with_a_hash_of_its_chunk_and_of_what_it_reads() -> None:
+    digest = hashlib.sha256(f"{BATCH}-003 s3://media/a/".encode()).hexdigest()[:6]
+    name = layout.job_name("novabatch", f"{BATCH}-003", "s3://media/a/")
+    assert name == f"novabatch-{BATCH[1:7]}-003-{digest}"
+    assert name != layout.job_name("novabatch", f"{BATCH}-003", "s3://other/a/")
 
 
 def test_names_that_differ_only_in_a_forbidden_mark_have_different_tokens() -> None:
@@ -184,7 +186,7 @@ def test_names_that_differ_only_in_a_forbidden_mark_have_different_tokens() -> N
 @pytest.mark.parametrize("prefix", ["", "nova_batch", "-a", "a/b", "a b", "a" * 41, "a\n", "é"])
 def test_a_prefix_that_job_names_cannot_have_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="JOB_NAME_PREFIX"):
-        layout.job_name(prefix, BATCH, 0)
+        layout.job_name(prefix, f"{BATCH}-000", "s3://media/a/")
 
 
 @pytest.mark.parametrize("name", ["", "a_b", "-a", "a" * 64])
