@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 # The adapters of S3 and Bedrock try again themselves: their waits end when the work is called off, and a
-# throttled second try of CreateModelInvocationJob must not hide that the first one's answer was lost.
-ATTEMPTS = {"bedrock": 1, "s3": 1}
+# throttled second try of CreateModelInvocationJob must not hide that the first one's answer was lost. What
+# is asked of IAM and STS is asked by a person who waits.
+ATTEMPTS = {"bedrock": 1, "s3": 1, "iam": 1, "sts": 1}
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60
 
 _FAULTS: Mapping[str, type[faults.Fault]] = {
@@ -83,6 +84,10 @@ def make_client(
 def make_client(
     service: Literal["events"], *, region: str | None = ..., connections: int = ...
 ) -> "EventBridgeClient": ...
+@overload
+def make_client(
+    service: Literal["iam", "sts"], *, region: str | None = ..., connections: int = ...
+) -> Any: ...
 def make_client(service: Any, *, region: str | None = None, connections: int = 10) -> Any:
     """Make a client that may be shared by threads; ``connections`` should be their number.
 

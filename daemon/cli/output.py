@@ -52,6 +52,16 @@ def show(made: "Table", *, otherwise: str = "") -> None:
         click.echo(otherwise)
 
 
+def wrapped(text: str, *, indent: int = 0) -> None:
+    """Write a sentence over as many lines as it takes; words longer than a line stay whole for copying."""
+    import textwrap
+
+    wrap = textwrap.TextWrapper(
+        console().width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    click.echo(wrap.fill(text))
+
+
 def cell(value: object) -> str:
     """Write a value for a table: nothing for what is unknown, and no markup of the value's own."""
     from rich.markup import escape

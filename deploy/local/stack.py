@@ -1,4 +1,4 @@
-"""What novabatch needs in an AWS account: bucket, queues with dead letters, and the rule for job events."""
+"""What novabatch needs in an AWS account: bucket, queues with dead letters, role, rule for job events."""
 
 import json
 from collections.abc import Mapping
@@ -70,6 +70,7 @@ def create(url: str, bucket: str = BUCKET) -> Stack:
     queues = {name: _create_pair(sqs, name) for name in (SUBMIT_QUEUE, STATE_QUEUE, CLEANUP_QUEUE)}
     queues[EVENTS_QUEUE] = sqs.create_queue(QueueName=EVENTS_QUEUE)["QueueUrl"]
     rule_arn = _create_rule(client("events", url))
+    _create_role(client("iam", url))
     _allow(sqs, queues[STATE_QUEUE], rule_arn)
     return Stack(bucket, queues, rule_arn)
 
@@ -110,6 +111,21 @@ def _create_rule(events: Any) -> str:
     arn = events.put_rule(Name=RULE, EventPattern=json.dumps(pattern), State="ENABLED")["RuleArn"]
     events.put_targets(Rule=RULE, Targets=[{"Id": STATE_QUEUE, "Arn": _arn(STATE_QUEUE)}])
     return str(arn)
+
+
+def _create_role(iam: Any) -> None:
+    """Make the role that Bedrock takes on; nothing here asks what it allows."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "bedrock.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    try:
+        iam.create_role(RoleName=ROLE_ARN.rpartition("/")[2], AssumeRolePolicyDocument=trust)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityAlreadyExists":
+            raise
 
 
 def _allow(sqs: Any, queue_url: str, rule_arn: str) -> None:

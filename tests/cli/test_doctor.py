@@ -19,14 +19,21 @@ def faults(cli: CommandLine) -> dict[str, str]:
     return {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"] if not each["ok"]}
 
 
+def warnings(cli: CommandLine) -> dict[str, str]:
+    checks = cli.document("doctor")["checks"]
+    assert all(each["advice"] for each in checks if each["level"] != "ok")
+    return {each["name"]: each["detail"] for each in checks if each["level"] == "warn"}
+
+
 def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
     document = cloud.document("doctor")
     assert document["ok"]
     assert [each["name"] for each in document["checks"]] == [
-        *("settings", "variables", "models", "analyses", "credentials"),
-        *("queue submit", "queue state", "queue cleanup"),
+        *("settings", "variables", "models", "analyses", "credentials", "clock", "role", "pass role"),
+        *("queue submit", "queue state", "queue cleanup", "rule"),
         *("bucket", "cleaning", "bedrock", "database"),
     ]
+    assert warnings(cloud) == {"pass role": "IAM cannot say it of arn:aws:sts::123456789012:user/moto"}
     assert "FAULT" not in cloud.ok("doctor")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.analysis_files import read_analyses
 from daemon.cli.access import Access
-from daemon.cli.doctor import examine
+from daemon.cli.examination import examine
 from daemon.settings import BadSettings, load
 from schemas.analyses import REGISTRY, Registry
 from schemas.shapes import Kind
