@@ -59,9 +59,9 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
     message = chunk.job.message if chunk.job else ""
     output = read_output(chunk, held, world)
     if output is None:
-        if status is JobStatus.COMPLETED or chunk.output_uri:
+        if _owes_output(chunk):
             place = layout.s3_uri(*output_place(chunk, world))
-            raise Missing(f"the job Completed, but there is no output at {place}")
+            raise Missing(f"the job ended {status or 'elsewhere'}, but there is no output at {place}")
         reason = message or f"the job ended {status} without output"
         findings = audit_nothing(chunk, world)
         return _ended((*findings, *fail_chunk(chunk, held, _missing_code(status), reason, world)), told)
@@ -69,6 +69,17 @@ def _read(chunk: Chunk, held: Held, told: Told, world: World) -> Outcome:
     world.store.close_records(held, RecordOutcome.MISSING, _missing_code(status), why, world.now)
     findings = audit(chunk, output, world)
     return attempt(held, "store", world, lambda: _store(chunk, held, findings, told, world))
+
+
+def _owes_output(chunk: Chunk) -> bool:
+    """Tell whether output is paid for: the job Completed, or Get counts processed records.
+
+    A job that Failed may have processed records and writes nothing.
+    """
+    if chunk.output_uri or chunk.job is None:
+        return bool(chunk.output_uri)
+    status, counts = chunk.job.status, chunk.job.counts
+    return status is JobStatus.COMPLETED or (status is not JobStatus.FAILED and bool(counts.processed))
 
 
 def _store(chunk: Chunk, held: Held, findings: tuple[Fact, ...], told: Told, world: World) -> Outcome:
@@ -86,7 +97,8 @@ def _not_read(chunk: Chunk, held: Held, count: int, fault: Fault, told: Told) ->
     if _is_read(chunk, told.world):
         return leave(held, "fetch", fault.message, told.world)
     reason = f"the output could not be read {count} times, the last time: {fault.message}"
-    return _ended(fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, told.world), told)
+    findings = audit_nothing(chunk, told.world)
+    return _ended((*findings, *fail_chunk(chunk, held, "RESULT_FETCH_FAILED", reason, told.world)), told)
 
 
 def _is_read(chunk: Chunk, world: World) -> bool:

@@ -183,17 +183,33 @@ def test_a_line_twice_is_counted_once(padded: Simulation) -> None:
 
 
 @pytest.mark.parametrize("status", [JobStatus.PARTIALLY_COMPLETED, JobStatus.STOPPED, JobStatus.EXPIRED])
-def test_a_job_without_output_that_counts_processed_records_is_a_finding(
+def test_processed_records_without_output_are_a_finding_and_are_not_bought_again(
     padded: Simulation, status: JobStatus
 ) -> None:
+    padded.policy = replace(padded.policy, max_attempts=3)
     (arn,) = padded.jobs.reports
     report = padded.jobs.finish(arn, status, counts=JobCounts(5, 3, 3, 0))
     padded.post(JobStateChange.hint(arn, report.name, status))
     padded.run()
+    for _ in range(6):
+        padded.pass_time(600)
+    assert len(padded.jobs.created) == 1
+    codes = {each["error"]["code"] for each in padded.results(layout.batch_id("r"))}
+    assert codes == {"RESULT_FETCH_FAILED"}
     assert told(padded) == {
         "count_mismatch": "Get counts 3 records with a line, the output 0; "
         "Get counts 3 records with an answer, the output 0"
     }
+
+
+def test_a_job_that_failed_owes_no_output_and_its_records_are_sent_again(padded: Simulation) -> None:
+    padded.policy = replace(padded.policy, max_attempts=2)
+    (arn,) = padded.jobs.reports
+    report = padded.jobs.finish(arn, JobStatus.FAILED, "Internal error", JobCounts(5, 3, 3, 0))
+    padded.post(JobStateChange.hint(arn, report.name, JobStatus.FAILED))
+    padded.run()
+    assert len(padded.jobs.created) == 2
+    assert set(told(padded)) == {"count_mismatch"}
 
 
 def test_padding_whose_usage_is_not_told_makes_the_bill_unknown(padded: Simulation) -> None:
