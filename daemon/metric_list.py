@@ -103,6 +103,8 @@ WORK: Sequence[Declared] = (
     _stored("job_oldest_seconds", "Age of the oldest job that is open.", "model"),
     _stored("day_committed_usd", "Money committed today (UTC): spent, and estimated for open jobs."),
     _stored("day_budget_usd", "BUDGET_USD_PER_DAY; absent where there is none."),
+    _stored("model_end_timestamp_seconds", "When a model ends; absent where no end is known.", "model"),
+    _stored("price_timestamp_seconds", "When a model's price was last known to be right.", "model"),
     _stored("paused", "1 while a model's submissions are stopped.", "model", "reason"),
     _counter(
         "aws_requests_total", "Calls to AWS; code is ok or the error's name.", "service", "operation", "code"

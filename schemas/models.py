@@ -1,4 +1,4 @@
-"""The models novabatch can use: ids, aliases, limits, and prices with the date they hold from.
+"""The models novabatch can use: ids, aliases, limits, the day they end, and prices with their dates.
 
 Sources: limits from AWS's Bedrock quotas page for batch inference, output limits from the per-record
 errors of live jobs, prices from AWS's Bedrock price list as noted on the date they carry, bounds of the
@@ -34,13 +34,22 @@ class BadModelTable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens at the batch rate and on demand, from the day `since`."""
+    """USD per million tokens at the batch rate and on demand, from the day `since`.
+
+    `checked_on` is the day somebody last found it to be so; None where nobody looked since it began.
+    """
 
     input_per_million: Decimal
     output_per_million: Decimal
     on_demand_input_per_million: Decimal
     on_demand_output_per_million: Decimal
     since: date
+    checked_on: date | None = None
+
+    @property
+    def known_on(self) -> date:
+        """Return the last day on which it was known to be right."""
+        return self.checked_on or self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ class Model:
 
     Records are per job, bytes are per job (all that lies under the input folder) and per media file,
     `slots` are open jobs per account, Region and base model. `temperature` and `top_p` are the least and
-    the greatest value the model takes.
+    the greatest value the model takes. `ends_on` is the first day (UTC) on which AWS answers for it no more;
+    None where no end is known.
     """
 
     id: str
@@ -64,6 +74,7 @@ class Model:
     top_p: Bounds = ANY_RATIO
     slots: int = SLOTS
     prices: tuple[Price, ...] = ()
+    ends_on: date | None = None
 
     def price_on(self, day: date) -> Price | None:
         """Return the price of that day, or None where no price is known.
@@ -206,6 +217,7 @@ class _PriceEntry(_Strict):
     on_demand_input_per_million: _Usd
     on_demand_output_per_million: _Usd
     since: date
+    checked_on: date | None = None
 
 
 class _Entry(_Strict):
@@ -221,6 +233,7 @@ class _Entry(_Strict):
     top_p: _Bounds | None = None
     slots: _Count | None = None
     prices: tuple[_PriceEntry, ...] | None = None
+    ends_on: date | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return the fields this entry sets, as the model wants them."""

@@ -107,6 +107,9 @@ CASES: Mapping[str, Case] = {
         {"novabatch_day_committed_usd": "91x60", **BUDGET}, {"novabatch_day_committed_usd": "89x60", **BUDGET}
     ),
     "StorageGrowing": Case(_storage(1e11, 1.6e11), _storage(1e11, 1.4e11), "1700m"),
+    "ModelEnding": _gauge('model_end_timestamp_seconds{model="m"}', "5187000x60", "5188000x60"),
+    "ModelEndingSoon": _gauge('model_end_timestamp_seconds{model="m"}', "1213000x60", "1213500x60"),
+    "PriceOld": _gauge('price_timestamp_seconds{model="m"}', "-15548500x60", "-15548300x60"),
 }
 
 ALSO_QUIET: Mapping[str, Series] = {

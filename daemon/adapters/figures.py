@@ -1,7 +1,7 @@
 """What the gauges show of the store, read in a few statements."""
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -27,6 +27,7 @@ class StoreFigures:
 
     def __init__(self, store: SqlStore, table: ModelTable, policy: Policy, clock: Clock) -> None:
         self._store = store
+        self._table = table
         self._models = {model.base_model: model for model in table.models}
         self._policy = policy
         self._clock = clock
@@ -56,6 +57,7 @@ class StoreFigures:
             "job_oldest_seconds": dict.fromkeys(used, 0.0) | oldest,
             "day_committed_usd": {(): today},
             "day_budget_usd": self._day_budget(),
+            **_dates(self._table, self._clock),
             "paused": paused,
             "findings": {(kind,): 0.0 for kind in FINDING_KINDS} | found,
         }
@@ -73,6 +75,22 @@ class StoreFigures:
         for name, seconds in self._store.idle_seconds().items():
             self._idle[name] = max(seconds, self._idle.get(name, 0.0))
         return {(name,): seconds for name, seconds in self._idle.items()}
+
+
+def _dates(table: ModelTable, clock: Clock) -> Mapping[str, Values]:
+    """Return when models end and when their prices were last known to be right, where that is known."""
+    today = clock.now().astimezone(UTC).date()
+    prices = {model.id: model.price_on(today) for model in table.models}
+    return {
+        "model_end_timestamp_seconds": {(m.id,): _begin(m.ends_on) for m in table.models if m.ends_on},
+        "price_timestamp_seconds": {
+            (name,): _begin(price.known_on) for name, price in prices.items() if price
+        },
+    }
+
+
+def _begin(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def _count(connection: Connection, *columns: object, where: object = True) -> Values:

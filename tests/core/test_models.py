@@ -100,6 +100,14 @@ def test_the_file_adds_models_without_a_price() -> None:
     assert table.find("nova-lite") is not None
 
 
+def test_the_file_tells_when_a_model_ends_and_when_its_price_was_last_looked_at() -> None:
+    price = PRICE | {"checked_on": "2027-02-03"}
+    entry = {"id": "us.amazon.nova-lite-v1:0", "ends_on": "2027-05-06", "prices": [price]}
+    model = found(with_file(entry), "nova-lite")
+    assert (model.ends_on, model.prices[0].known_on) == (date(2027, 5, 6), date(2027, 2, 3))
+    assert found(load_models(), "nova-lite").ends_on is None
+
+
 def test_settings_give_the_limits_the_file_does_not() -> None:
     text = json.dumps({"models": [{"id": "us.amazon.nova-lite-v1:0", "slots": 7}]})
     table = load_models(text, slots=3, min_records=5, max_file_bytes=9)

@@ -37,7 +37,13 @@ NEEDED = set(
     storage_objects
     """.split()  # noqa: SIM905
 )
-BESIDE = {"job_oldest_seconds", "day_committed_usd", "day_budget_usd"}
+BESIDE = {
+    "job_oldest_seconds",
+    "day_committed_usd",
+    "day_budget_usd",
+    "model_end_timestamp_seconds",
+    "price_timestamp_seconds",
+}
 """What alerts ask for beyond the design."""
 SAMPLES = {
     "<class 'int'>": 3,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,9 +24,10 @@ class Gauges:
     """A simulation, and the gauges of its store on the same clock."""
 
     sim: Simulation
+    models_file: str | None = None
 
     def __post_init__(self) -> None:
-        table = load_models(slots=self.sim.slots)
+        table = load_models(self.models_file, slots=self.sim.slots)
         figures = StoreFigures(self.sim.store, table, self.sim.policy, self)
         self.gauges = StoreGauges(lambda: True, figures.read, self)
         self.registry = CollectorRegistry()
@@ -74,6 +75,16 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     assert gauges.value("paused", model=NOVA, reason="paused") == 1
     assert gauges.value("findings", kind="overdue") == 1
     assert gauges.value("findings", kind="token_mismatch") == 0
+
+
+def test_the_gauges_tell_when_models_end_and_how_old_their_prices_are(sim: Simulation) -> None:
+    gauges = Gauges(sim, '{"models": [{"id": "us.amazon.nova-2-lite-v1:0", "ends_on": "2026-03-01"}]}')
+    gauges.gauges.refresh()
+    end = gauges.value("model_end_timestamp_seconds", model="us." + NOVA)
+    assert end == datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    assert gauges.value("model_end_timestamp_seconds", model="global." + NOVA) is None
+    noted = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+    assert gauges.value("price_timestamp_seconds", model="global." + NOVA) == noted
 
 
 def test_a_slot_whose_event_got_lost_was_empty_until_the_reconciler_looked(sim: Simulation) -> None:
