@@ -1,5 +1,6 @@
 """`doctor`, `migrate`, and what people get to read when something is wrong."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,6 @@ from tests.cli.queues import url_of
 
 
 def faults(cli: CommandLine) -> dict[str, str]:
-    import json
-
     done = cli.run("doctor", "--json")
     assert done.exit_code == 1
     return {each["name"]: each["detail"] for each in json.loads(done.stdout)["checks"] if not each["ok"]}
@@ -112,6 +111,26 @@ def test_a_bad_model_file_is_named(cli: CommandLine, tmp_path: Path) -> None:
     path.write_text('{"models": [{"id": "x"}]}')
     cli.settings["NOVABATCH_MODELS_FILE"] = str(path)
     assert "MODELS_FILE: models.0.max_output_tokens is missing" in cli.refused("status")
+
+
+def test_a_model_that_ends_and_a_price_that_nobody_looked_at_are_warned_of(
+    cloud: CommandLine, tmp_path: Path
+) -> None:
+    price = {
+        "input_per_million": "1", "output_per_million": "1", "since": "2020-01-01",
+        "on_demand_input_per_million": "2", "on_demand_output_per_million": "2",
+    }  # fmt: skip
+    models = [
+        {"id": "us.vendor.old-v1:0", "max_output_tokens": 9, "prices": [price]},
+        {"id": "us.vendor.gone-v1:0", "max_output_tokens": 9, "ends_on": "2020-02-03"},
+    ]
+    path = tmp_path / "models.json"
+    path.write_text(json.dumps({"models": models}))
+    cloud.settings["NOVABATCH_MODELS_FILE"] = str(path)
+    told = warnings(cloud)["models"]
+    assert "us.vendor.gone-v1:0 has ended on 2020-02-03" in told
+    assert "price of us.vendor.old-v1:0 was last known to be right on 2020-01-01" in told
+    assert "us.vendor.gone-v1:0: no price is known" in told
 
 
 @pytest.mark.parametrize("url", ["oracle://x", "sqlite://", "nonsense"])

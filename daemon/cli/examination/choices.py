@@ -36,12 +36,19 @@ def _strange() -> str:
 
 
 def _models(access: Access) -> str:
+    from consumers.core.model_dates import warnings
+
     models = access.models.models
-    unpriced = [model.id for model in models if not model.prices]
-    if unpriced:
+    doubts = list(warnings(access.models, datetime.now(UTC).date()))
+    if unpriced := [model.id for model in models if not model.prices]:
+        doubts.append(
+            f"{', '.join(unpriced)}: no price is known, so neither is a cost, and no budget can be held"
+        )
+    if doubts:
         raise Doubt(
-            f"{', '.join(unpriced)}: no price is known, so neither is a cost, and no budget can be held",
-            "Write its prices into NOVABATCH_MODELS_FILE.",
+            "; ".join(doubts),
+            "Write into NOVABATCH_MODELS_FILE the prices that are missing, one that still holds with "
+            "checked_on, a new one with since; have senders name another model before theirs ends.",
         )
     return "; ".join(map(_priced, models))
 
