@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from consumers.core.cost import money
-from daemon.cli.output import cell, cents, console, moment, short, show, size, table
+from daemon.cli.output import cell, cents, console, moment, more, short, show, size, table
 
 Document = Mapping[str, Any]
 CHUNKS_SHOWN = 40
@@ -35,14 +35,15 @@ def show_batch(document: Document, resting: Sequence[Document]) -> None:
     for chunk in chunks[:CHUNKS_SHOWN]:
         records = f"{chunk['records']}+{chunk['padding']}" if chunk["padding"] else chunk["records"]
         made.add_row(
-            *map(cell, (chunk["index"], chunk["state"], chunk["files"], records, size(chunk["bytes"]))),
+            f"{chunk['index']:03}",
+            *map(cell, (chunk["state"], chunk["files"], records, size(chunk["bytes"]))),
             short(chunk["ended_at"]),
             short(chunk["cleaned_at"]),
         )
     if chunks:
+        click.echo(f"chunks    {document['batch_id']}-NNN")
         show(made)
-    if len(chunks) > CHUNKS_SHOWN:
-        click.echo(f"and {len(chunks) - CHUNKS_SHOWN} chunks more: see --json")
+    more(len(chunks) - CHUNKS_SHOWN, "chunks")
     for chunk in chunks:
         if chunk["last_error"]:
             click.echo(f"{chunk['chunk_id']}: {chunk['last_error']}")

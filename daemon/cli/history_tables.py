@@ -1,16 +1,18 @@
 """Histories as tables of 80 columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from daemon.cli.batch_tables import show_batch
-from daemon.cli.output import cell, moment, show, table
+from daemon.cli.output import cell, counted, moment, more, printable, show, size, table, wrapped
 from daemon.cli.reparsing import reparse_lines
 
 Document = Mapping[str, Any]
+Columns = Mapping[str, Callable[[Document], object]]
 SHOWN = 200
+BATCHES_SHOWN = 20
 TEXT_SHOWN = 300
 _TIMES = (
     "created_at",
@@ -58,52 +60,113 @@ def _show_chunk(document: Document) -> None:
         copy = f"refused: {each['code']}" if each["refused"] else each["safe_name"]
         made.add_row(*map(cell, (each["file_id"], each["s3_key"], copy)))
     show(made, otherwise="No files.")
-    _show_attempts(document["attempts"])
+    _show_attempts(document["attempts"], _OF_CHUNK)
 
 
 def _show_file(document: Document) -> None:
-    for each in document["batches"]:
-        click.echo(f"file {each['file_id']} in {each['request_id']} ({moment(each['created_at'])})")
-        click.echo(f"  s3://{each['bucket']}/{each['s3_key']}, {each['size_bytes']} bytes")
-        if each["code"]:
-            click.echo(f"  REFUSED {each['code']}: {each['reason']}")
+    for line in _file_lines(document):
+        click.echo(line)
+    for each in document["batches"][:BATCHES_SHOWN]:
+        click.echo()
+        for line in _asked_lines(each):
+            click.echo(line)
         if each["attempts"]:
-            _show_attempts(each["attempts"])
+            _show_attempts(each["attempts"], _OF_FILE)
+    more(len(document["batches"]) - BATCHES_SHOWN, "batches")
 
 
-def _show_attempts(attempts: Sequence[Document]) -> None:
-    made = table("record~", "try>", "outcome~", "tokens>", "USD>", "chunk")
+def _file_lines(document: Document) -> Iterator[str]:
+    """Say what a file came to over all batches, and whether its name means several objects."""
+    batches, tokens, objects = document["batches"], document["tokens"], document["objects"]
+    attempts = sum(len(each["attempts"]) for each in batches)
+    cost = document["cost_usd"] or "unknown"
+    yield f"file      {document['file_id']}: {counted(len(batches), 'batch')}, {counted(attempts, 'attempt')}"
+    yield f"spent     {tokens['input']} tokens in, {tokens['output']} out, {cost} USD"
+    if len(objects) > 1:
+        yield f"note      the name stands for {len(objects)} objects; the URI of one tells its history alone:"
+        yield from (f"          {printable(uri)}" for uri in objects)
+
+
+def _asked_lines(each: Document) -> Iterator[str]:
+    """Say what one batch asked of the file, and where it went; what is copied from here stays on one line."""
+    yield f"batch     {each['batch_id']}  {each['batch_state']}"
+    yield f"request   {each['request_id']}, accepted {moment(each['created_at'])}"
+    yield f"object    {printable('s3://' + each['bucket'] + '/' + each['s3_key'])}"
+    kind, etag = each["kind"] or "unknown kind", each["etag"] or "-"
+    yield f"          {kind}, {size(each['size_bytes'])}, ETag {etag}"
+    if each["local_path"]:
+        yield f"sent as   {printable(each['local_path'])}, for when S3 does not hold it"
+    if each["code"]:
+        yield f"REFUSED   {each['code']}: {printable(each['reason'])}"
+    for copy in each["copies"]:
+        yield from _copy_lines(copy)
+
+
+def _copy_lines(copy: Document) -> Iterator[str]:
+    reason = f" ({copy['reason']})" if copy["reason"] else ""
+    yield f"chunk     {copy['chunk_id']}  {copy['state']}{reason}"
+    yield f"          {'refused at its copy to' if copy['refused'] else 'copied as'} {copy['safe_name']}"
+    if copy["job_name"]:
+        yield f"job       {copy['job_name']}  {copy['job_status'] or 'not confirmed'}"
+        yield f"          submitted {moment(copy['submitted_at'])}, ended {moment(copy['ended_at'])}"
+        yield f"  {copy['job_arn'] or '        no ARN yet'}"
+        if copy["job_message"]:
+            yield f"          {printable(copy['job_message'])}"
+
+
+def _show_attempts(attempts: Sequence[Document], columns: Columns) -> None:
+    made = table(*columns)
     for each in attempts[:SHOWN]:
-        tokens = f"{each['input_tokens'] or 0}+{each['output_tokens'] or 0}"
-        outcome = (each["outcome"] or "waiting") + _notes(each)
-        row = (each["record_id"], each["attempt"], outcome, tokens, each["cost_usd"])
-        made.add_row(*map(cell, row), cell(each["chunk_id"] and "…" + each["chunk_id"][-8:]))
+        made.add_row(*(cell(value(each)) for value in columns.values()))
     show(made, otherwise="No records.")
     for each in attempts[:SHOWN]:
-        if each["raw_text"]:
-            click.echo(f"{each['record_id']}, try {each['attempt']}, said: {_shortened(each['raw_text'])}")
-    if len(attempts) > SHOWN:
-        click.echo(f"and {len(attempts) - SHOWN} more: see --json")
+        for line in _words(each):
+            wrapped(line, indent=2)
+    more(len(attempts) - SHOWN, "attempts")
 
 
 def _notes(attempt: Document) -> str:
-    error = attempt["error"]
+    source = attempt["reused_from"]
     notes = [
         *(["sent again"] if attempt["superseded"] else []),
         *(["repaired"] if attempt["repaired"] else []),
+        *([f"reused from {source.partition('/')[0]}"] if source else []),
         *([f"{attempt['missing']} parts missing"] if attempt["missing"] else []),
-        *([f"{error['code']}: {error['message']}"] if error else []),
     ]
-    return f" ({'; '.join(notes)})" if notes else ""
+    return ", ".join(notes)
+
+
+def _words(attempt: Document) -> Iterator[str]:
+    """Say why a record failed, and what the model said where that was no answer."""
+    error, tried = attempt["error"], f"{attempt['record_id']}, try {attempt['attempt']}"
+    if error:
+        yield printable(f"{tried}, failed: {': '.join(filter(None, (error['code'], error['message'])))}")
+    if attempt["raw_text"]:
+        yield f"{tried}, said: {_shortened(attempt['raw_text'])}"
 
 
 def _shortened(text: str) -> str:
     """Write the beginning of what the model said on one line; nothing in it may steer a terminal."""
     cut = "".join(c if c.isprintable() else " " for c in text[:TEXT_SHOWN])
-    more = f" … ({len(text)} characters: see --json)" if len(text) > TEXT_SHOWN else ""
-    return " ".join(cut.split()) + more
+    left = f" … ({len(text)} characters: see --json)" if len(text) > TEXT_SHOWN else ""
+    return " ".join(cut.split()) + left
 
 
+_ATTEMPT: Columns = {
+    "try>": lambda attempt: attempt["attempt"],
+    "outcome": lambda attempt: attempt["outcome"] or "waiting",
+    "notes~": _notes,
+    "in>": lambda attempt: attempt["input_tokens"],
+    "out>": lambda attempt: attempt["output_tokens"],
+    "USD>": lambda attempt: attempt["cost_usd"],
+}
+_OF_CHUNK: Columns = {"record~": lambda attempt: attempt["record_id"], **_ATTEMPT}
+_OF_FILE: Columns = {
+    "analysis": lambda attempt: attempt["analysis_type"],
+    **_ATTEMPT,
+    # The last part of its id: the batch says the first.
+    "chunk>": lambda attempt: attempt["chunk_id"] and attempt["chunk_id"].rpartition("-")[2],
+}
 _KINDS: Mapping[str, Callable[[Document], None]] = {
     "batch": _show_batch,
     "chunk": _show_chunk,

@@ -1,5 +1,6 @@
 """How the verbs write: JSON documents, lines and tables that fit 80 columns."""
 
+import re
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 80
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 as_json: Callable[[Any], Any] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
@@ -62,11 +64,28 @@ def wrapped(text: str, *, indent: int = 0) -> None:
     click.echo(wrap.fill(text))
 
 
+def more(count: int, what: str) -> None:
+    """Say how much is not shown, if anything."""
+    if count > 0:
+        click.echo(f"and {count} {what} more: see --json")
+
+
 def cell(value: object) -> str:
     """Write a value for a table: nothing for what is unknown, and no markup of the value's own."""
     from rich.markup import escape
 
-    return "-" if value is None else escape(str(value))
+    return "-" if value is None else escape(printable(str(value)))
+
+
+def printable(text: str) -> str:
+    r"""Write what would steer a terminal as ``\xNN`` or ``\uNNNN``: names and messages come from anywhere."""
+    return _STEERING.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number with what is counted: one batch, two batches."""
+    plural = f"{what}es" if what.endswith(("ch", "s")) else f"{what}s"
+    return f"{number} {what if number == 1 else plural}"
 
 
 def moment(text: str | None) -> str:

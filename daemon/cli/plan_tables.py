@@ -10,7 +10,7 @@ from consumers.core.names import is_renamed
 from consumers.core.rows import NewChunk, NewFile
 from consumers.submit.outlook import Outlook
 from consumers.submit.preview import Judged, PlannedChunk
-from daemon.cli.output import cell, show, size, table
+from daemon.cli.output import cell, more, show, size, table
 
 CHUNKS_SHOWN = 40
 FILES_SHOWN = 20
@@ -54,7 +54,7 @@ class PlanTables:
             made.add_row(*map(cell, (chunk.index, chunk.folder, files, records, size(chunk.bytes))))
         click.echo()
         show(made, otherwise="No chunk: nothing would be bought.")
-        _more(count - len(self._chunks), "chunks")
+        more(count - len(self._chunks), "chunks")
 
     def _show_renamed(self) -> None:
         made = table("file_id~", "original~", "copied as~")
@@ -63,7 +63,7 @@ class PlanTables:
         if self._renamed:
             click.echo()
             show(made)
-        _more(self._names_changed - len(self._renamed), "new names")
+        more(self._names_changed - len(self._renamed), "new names")
 
     def _show_refused(self, count: int) -> None:
         made = table("refused file~", "code", "reason~")
@@ -72,7 +72,7 @@ class PlanTables:
         if self._refused:
             click.echo()
             show(made)
-        _more(count - len(self._refused), "refused files")
+        more(count - len(self._refused), "refused files")
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:
@@ -106,8 +106,3 @@ def _time(outlook: Outlook) -> str:
 def _hours(duration: timedelta) -> str:
     minutes = -(-duration // timedelta(minutes=1))
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _more(count: int, what: str) -> None:
-    if count > 0:
-        click.echo(f"and {count} {what} more: see --json")

@@ -14,7 +14,7 @@ VERBS: Mapping[str, str] = {
     "plan": "planning:plan",
     "status": "reading:status",
     "pending": "reading:pending",
-    "show": "reading:show",
+    "show": "showing:show",
     "results": "reading:results",
     "cancel": "sending:cancel",
     "retry": "sending:retry",

@@ -1,8 +1,7 @@
-"""The verbs that only look: status, pending, show, results."""
+"""The verbs that only look: status, pending, results."""
 
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -10,7 +9,6 @@ from daemon.cli.access import open_access
 from daemon.cli.output import as_json, write_json
 
 SHOWN = 20
-REFUSED_SHOWN = 1000
 
 
 @click.command()
@@ -52,35 +50,6 @@ def pending(as_json: bool) -> None:
         write_json(document)
     else:
         batch_tables.show_pending(document)
-
-
-@click.command()
-@click.argument("name", metavar="BATCH|CHUNK|FILE")
-@as_json
-def show(name: str, as_json: bool) -> None:
-    """The whole history of a batch, a chunk or a file_id."""
-    from daemon.cli import history_tables
-
-    with open_access() as access:
-        document = _history(access, name)
-    if as_json:
-        write_json(document)
-    else:
-        history_tables.show_history(document)
-
-
-def _history(access: Any, name: str) -> dict[str, Any]:
-    views = access.views
-    batch_id = views.batch_id_of(name)
-    if batch_id is not None:
-        refused = views.refused_files(batch_id, REFUSED_SHOWN)
-        reparse = views.reparse_of(batch_id)
-        return {"kind": "batch", **views.status(batch_id), "refused_files": refused, "reparse": reparse}
-    if (chunk := views.chunk_history(name)) is not None:
-        return {"kind": "chunk", **chunk}
-    if found := views.file_history(name):
-        return {"kind": "file", "file_id": found[0]["file_id"], "batches": found}
-    raise click.ClickException(f"{name!r} is no batch, chunk or file_id here: see `novabatch status`.")
 
 
 @click.command()

@@ -1,6 +1,8 @@
 """`show` and `results`."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 
 from sqlalchemy import update
 
@@ -9,12 +11,25 @@ from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Refusal
 from daemon.adapters.store import SqlStore
-from daemon.adapters.tables import records
+from daemon.adapters.tables import files, records
 from schemas.outcomes import Outcome
 from tests.cli.command_line import CommandLine
-from tests.contracts.planting import NOW, end_job, hold_chunk, judged, plant, submit
+from tests.contracts.planting import (
+    NOW,
+    arn,
+    completed,
+    end_job,
+    hold_batch,
+    hold_chunk,
+    judged,
+    new_batch,
+    new_file,
+    plant,
+    submit,
+)
 
 BATCH = layout.batch_id("r")
+COST = Decimal("0.000001")
 RESULT = '{"summary":{"text":"A pool is dug."},"chapters":[],"elements":{}}'
 ABOUT_THE_FILE = ("schema_version", "batch_id", "request_id", "file_id", "bucket", "s3_key", "etag")
 ABOUT_THE_ANSWER = ("analysis_type", "outcome", "result", "error", "record_id", "attempt", "repaired")
@@ -33,7 +48,7 @@ def answered(store: SqlStore) -> str:
     submit(store, chunk)
     end_job(store, chunk)
     held = hold_chunk(store, chunk)
-    store.save(held, [judged(0, result=RESULT, input_tokens=10, output_tokens=5)], NOW)
+    store.save(held, [judged(0, result=RESULT, input_tokens=10, output_tokens=5, cost_usd=COST)], NOW)
     store.end_chunk(held, ChunkState.COMPLETED, "", NOW)
     store.release(held)
     return chunk
@@ -81,6 +96,88 @@ def test_show_tells_a_file_in_every_batch_that_named_it(cli: CommandLine, sqlite
     assert "waiting" in cli.ok("show", "1000")
 
 
+def test_a_file_s_history_goes_from_its_copy_through_its_job_to_what_each_attempt_cost(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    chunk = answered(sqlite_store)
+    plant(sqlite_store, "again")
+    document = cli.document("show", "1000")
+    (old,) = [each for each in document["batches"] if each["request_id"] == "r"]
+    (copy,) = old["copies"]
+    found = (copy["chunk_id"], copy["safe_name"], copy["refused"], copy["job_arn"], copy["job_status"])
+    assert found == (chunk, "0.mov", False, arn(chunk), "Completed")
+    assert (document["tokens"], document["cost_usd"]) == ({"input": 10, "output": 5}, "0.000001")
+    said = cli.ok("show", "1000")
+    for part in (
+        BATCH,
+        chunk,
+        arn(chunk),
+        "copied as 0.mov",
+        "s3://media/proxy/0.mov",
+        "10 tokens in, 5 out",
+    ):
+        assert part in said
+    assert "2 batches, 2 attempts" in said
+
+
+def test_a_file_that_was_never_analysed_tells_why(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    answered(sqlite_store)
+    (batch,) = cli.document("show", "1001")["batches"]
+    assert (batch["code"], batch["attempts"], batch["copies"][0]["refused"]) == ("changed", [], True)
+    said = cli.ok("show", "1001")
+    assert "REFUSED   changed: it has another ETag now" in said
+    assert "refused at its copy to 1.mov" in said
+
+
+def test_a_cost_that_is_not_known_makes_the_sum_unknown(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    chunk = completed(sqlite_store)
+    held = hold_chunk(sqlite_store, chunk)
+    sqlite_store.save(held, [judged(0, input_tokens=1, output_tokens=1)], NOW)
+    assert cli.document("show", "1000")["cost_usd"] is None
+    assert "unknown USD" in cli.ok("show", "1000")
+
+
+def placed(store: SqlStore, request_id: str, bucket: str, file_id: int) -> None:
+    """Plan a batch of the one object proxy/0.mov."""
+    batch = new_batch(request_id)
+    assert store.accept(batch)
+    held = hold_batch(store, batch.batch_id)
+    store.plan_files(held, [replace(new_file(0, file_id=file_id), bucket=bucket)], {})
+    store.release(held)
+
+
+def test_an_object_is_found_by_its_key_and_by_its_uri(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    placed(sqlite_store, "here", "media", 1)
+    placed(sqlite_store, "there", "others", 2)
+    document = cli.document("show", "proxy/0.mov")
+    assert set(document["objects"]) == {"s3://media/proxy/0.mov", "s3://others/proxy/0.mov"}
+    assert "stands for 2 objects" in cli.ok("show", "proxy/0.mov")
+    for uri in document["objects"]:
+        alone = cli.document("show", uri)
+        assert alone["objects"] == [uri]
+        assert len(alone["batches"]) == 1
+    assert "no batch, chunk or file" in cli.refused("show", "s3://nowhere/proxy/0.mov")
+
+
+def test_a_name_of_a_batch_and_a_file_is_told_to_be_both(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    plant(sqlite_store, "1000")
+    done = cli.run("show", "1000", "--json")
+    assert json.loads(done.stdout)["kind"] == "batch"
+    assert "is also a file: `--kind file` shows it" in done.stderr
+    assert cli.document("show", "1000", "--kind", "file")["kind"] == "file"
+    assert "'1000' is no chunk here" in cli.refused("show", "1000", "--kind", "chunk")
+
+
+def test_no_name_of_a_sender_steers_the_terminal(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    chunk = answered(sqlite_store)
+    with sqlite_store.database.write() as connection:
+        connection.execute(update(files).values(s3_key="a\x1b[2Jb\nc"))
+    for name in ("1000", "1001", chunk):
+        said = cli.ok("show", name)
+        assert "\x1b" not in said
+        assert "a\\x1b[2Jb" in said
+
+
 def test_show_gives_what_the_model_said_where_it_is_no_result(
     cli: CommandLine, sqlite_store: SqlStore
 ) -> None:
@@ -99,10 +196,10 @@ def test_show_gives_what_the_model_said_where_it_is_no_result(
         assert (first["raw_text"], first["missing"]) == (said, None)
         assert [(each["raw_text"], each["missing"]) for each in others] == [(None, 3)] * len(others)
         shown = cli.ok("show", name)
-        assert "file-1000:combined, try 1, said: Sorry, [31m I see no pool. Really. Really." in shown
+        assert "file-1000:combined, try 1, said: Sorry, [31m I see no pool. Really." in shown
         assert f"… ({len(said)} characters: see --json)" in shown
-    assert "SUCCEEDED (3 parts" in cli.ok("show", "1001")
+    assert "3 parts missing" in cli.ok("show", "1001")
 
 
 def test_show_says_when_nothing_has_that_name(cli: CommandLine) -> None:
-    assert "'x' is no batch, chunk or file_id here" in cli.refused("show", "x")
+    assert "'x' is no batch, chunk or file here" in cli.refused("show", "x")

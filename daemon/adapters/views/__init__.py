@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.sums import Sums
 from daemon.adapters.views.batches import BatchViews
+from daemon.adapters.views.files import FileViews
 from daemon.adapters.views.history import HistoryViews
 from daemon.adapters.views.standing import StandingViews
 from schemas.models import ModelTable
@@ -17,7 +18,7 @@ class _Counts(Sums):
         self.database = database
 
 
-class Views(BatchViews, StandingViews, HistoryViews):
+class Views(BatchViews, StandingViews, HistoryViews, FileViews):
     """Everything the reading verbs ask of the database."""
 
     def __init__(self, engine: Engine, models: ModelTable) -> None:

@@ -1,4 +1,4 @@
-"""Whole histories: a chunk with its records, a file with everything that was ever asked about it."""
+"""Whole histories: a chunk with its records, a batch with its refused files and its last reparse."""
 
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,11 @@ from daemon.adapters.tables import batches, chunk_files, chunks, files, records
 from daemon.adapters.views.batches import chunk_row, describe_chunk
 from daemon.adapters.views.values import instant, words
 
-BATCHES_OF_A_FILE = 20
 _ATTEMPT = [column for column in records.c if column.name != "result"]
 
 
 class HistoryViews:
-    """What happened to a chunk or a file, from its beginning."""
+    """What happened to a chunk or a batch, from its beginning."""
 
     database: Database
 
@@ -29,7 +28,7 @@ class HistoryViews:
             if row is None:
                 return None
             placed = connection.execute(_placed(row.batch_id, chunk_id)).all()
-            attempts = connection.execute(_attempts(row.batch_id, records.c.chunk_id == chunk_id)).all()
+            attempts = connection.execute(attempts_of(row.batch_id, records.c.chunk_id == chunk_id)).all()
         return {
             **describe_chunk(row),
             "batch_id": row.batch_id,
@@ -44,27 +43,8 @@ class HistoryViews:
             "wake_after": instant(row.wake_after),
             "failures": row.failures,
             "placed": [_place(each) for each in placed],
-            "attempts": [_attempt(each) for each in attempts],
+            "attempts": [describe_attempt(each) for each in attempts],
         }
-
-    def file_history(self, file_id: str) -> list[dict[str, Any]]:
-        """Describe a file in the newest batches that name it, with every attempt."""
-        asked = (
-            select(files, batches.c.request_id, batches.c.created_at)
-            .join(batches, batches.c.batch_id == files.c.batch_id)
-            .where(files.c.file_id == file_id)
-            .order_by(batches.c.created_at.desc())
-            .limit(BATCHES_OF_A_FILE)
-        )
-        with self.database.read() as connection:
-            found = connection.execute(asked).all()
-            return [
-                _file(
-                    row,
-                    connection.execute(_attempts(row.batch_id, records.c.position == row.position)).all(),
-                )
-                for row in found
-            ]
 
     def reparse_of(self, batch_id: str) -> dict[str, Any] | None:
         """Describe the last reparse of a batch, or the one under way; None if there was none."""
@@ -93,7 +73,7 @@ class HistoryViews:
         asked = select(files).where(files.c.batch_id == batch_id, files.c.code != "")
         with self.database.read() as connection:
             rows = connection.execute(asked.order_by(files.c.position).limit(limit))
-            return [{**_named(row), "code": row.code, "reason": row.reason} for row in rows]
+            return [{**named(row), "code": row.code, "reason": row.reason} for row in rows]
 
 
 def _placed(batch_id: str, chunk_id: str) -> Any:
@@ -102,20 +82,22 @@ def _placed(batch_id: str, chunk_id: str) -> Any:
     return asked.where(files.c.batch_id == batch_id).order_by(files.c.position)
 
 
-def _attempts(batch_id: str, which: Any) -> Any:
+def attempts_of(batch_id: str, which: Any) -> Any:
+    """Ask for records of a batch, in plan order, as ``describe_attempt`` wants them."""
     same = and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position)
     asked = select(*_ATTEMPT, files.c.file_id, files.c.id_is_integer).join(files, same)
     order = (records.c.position, records.c.analysis_type, records.c.attempt)
     return asked.where(records.c.batch_id == batch_id, which).order_by(*order)
 
 
-def _named(row: Row[Any]) -> dict[str, Any]:
+def named(row: Row[Any]) -> dict[str, Any]:
+    """Name the file of a row as its sender did."""
     return {"file_id": echo_of(row), "bucket": row.bucket, "s3_key": row.s3_key}
 
 
 def _place(row: Row[Any]) -> dict[str, Any]:
     return {
-        **_named(row),
+        **named(row),
         "safe_name": row.safe_name,
         "size_bytes": row.size_bytes,
         "refused": row.refused,
@@ -124,23 +106,8 @@ def _place(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _file(row: Row[Any], attempts: Any) -> dict[str, Any]:
-    return {
-        "batch_id": row.batch_id,
-        "request_id": row.request_id,
-        **_named(row),
-        "kind": row.kind,
-        "size_bytes": row.size_bytes,
-        "etag": words(row.etag),
-        "analysis_types": row.analysis_types,
-        "code": words(row.code),
-        "reason": words(row.reason),
-        "created_at": instant(row.created_at),
-        "attempts": [_attempt(each) for each in attempts],
-    }
-
-
-def _attempt(row: Row[Any]) -> dict[str, Any]:
+def describe_attempt(row: Row[Any]) -> dict[str, Any]:
+    """Describe one time that a record was asked, without its result."""
     return {
         "record_id": layout.record_id(row.file_id, row.analysis_type),
         "file_id": echo_of(row),
