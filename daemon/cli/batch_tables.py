@@ -102,16 +102,6 @@ def _held_back(document: Document) -> Iterator[str]:
         yield f"stopped   {document['stopped']}"
 
 
-def show_pending(document: Document) -> None:
-    """Show the open jobs."""
-    made = table("chunk", "status", "files>", "processed>", "submitted")
-    for chunk in document["chunks"]:
-        processed = f"{cell(chunk['processed'])}/{chunk['records']}"
-        row = (chunk["chunk_id"], chunk["status"] or "not confirmed", chunk["files"])
-        made.add_row(*map(cell, row), processed, short(chunk["submitted_at"]))
-    show(made, otherwise="No job is open.")
-
-
 def show_resting(resting: Sequence[Document]) -> None:
     """Tell which models are paused, and which Bedrock has asked to wait."""
     for model in resting:

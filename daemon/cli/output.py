@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +97,22 @@ def moment(text: str | None) -> str:
 def short(text: str | None) -> str:
     """Shorten a time for a table to month, day and minute."""
     return "-" if text is None else text[5:16].replace("T", " ")
+
+
+def age(now: datetime, then: datetime | None) -> str:
+    """Write how long ago a moment was, by its two largest units: 3h12m."""
+    return "-" if then is None else duration((now - then).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Write a number of seconds by its two largest units: 45s, 3h12m, 2d4h."""
+    left = max(0, int(seconds))
+    told: list[str] = []
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        if left >= length or (unit == "s" and not told):
+            told.append(f"{left // length}{unit}")
+            left %= length
+    return "".join(told[:2])
 
 
 def cents(amount: str | None) -> str:

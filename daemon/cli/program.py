@@ -13,7 +13,7 @@ VERBS: Mapping[str, str] = {
     "send": "sending:send",
     "plan": "planning:plan",
     "status": "reading:status",
-    "pending": "reading:pending",
+    "pending": "pending:pending",
     "show": "showing:show",
     "results": "reading:results",
     "cancel": "sending:cancel",

@@ -1,4 +1,4 @@
-"""The verbs that only look: status, pending, results."""
+"""The verbs that only look: status, results."""
 
 import sys
 from datetime import UTC, datetime
@@ -36,20 +36,6 @@ def status(batch: str | None, limit: int | None, as_json: bool) -> None:
         batch_tables.show_batch(document, resting)
     if budget is not None:
         batch_tables.show_day(committed, budget)
-
-
-@click.command()
-@as_json
-def pending(as_json: bool) -> None:
-    """The Bedrock jobs that are open."""
-    from daemon.cli import batch_tables
-
-    with open_access() as access:
-        document = access.views.pending()
-    if as_json:
-        write_json(document)
-    else:
-        batch_tables.show_pending(document)
 
 
 @click.command()

@@ -191,32 +191,6 @@ def test_the_status_of_a_failed_batch_is_no_failure_of_the_verb(
     assert "FAILED (2 MISSING)" in cli.ok("status", "r")
 
 
-def test_pending_lists_the_open_jobs(cli: CommandLine, sqlite_store: SqlStore) -> None:
-    first, second, _ = plant(sqlite_store, chunks=3)
-    submit(sqlite_store, first)
-    submit(sqlite_store, second, after(minutes=1))
-    end_job(sqlite_store, first, after(minutes=2))
-    assert cli.document("pending") == {
-        "total_pending": 1,
-        "chunks": [
-            {
-                "chunk_id": second,
-                "batch_id": BATCH,
-                "job_arn": arn(second),
-                "job_name": job_name(second),
-                "status": "Submitted",
-                "model": MODEL,
-                "files": 2,
-                "records": 2,
-                "processed": None,
-                "submitted_at": "2026-01-05T10:01:00Z",
-                "last_checked_at": None,
-            }
-        ],
-    }
-    assert second in cli.ok("pending")
-
-
 def test_tables_fit_eighty_columns(cli: CommandLine, ended: str, sqlite_store: SqlStore) -> None:
     (chunk,) = plant(sqlite_store, "a-request-with-a-rather-long-name-" + "x" * 60)
     submit(sqlite_store, chunk)
