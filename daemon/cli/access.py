@@ -163,6 +163,19 @@ def read_settings() -> "Settings":
         raise click.ClickException(str(error)) from error
 
 
+def views_if_any(access: Access) -> "Views | None":
+    """Return what can be looked at, where there is a database with tables; SQLite would make a new file."""
+    from daemon.adapters.store.engine import sqlite_file
+
+    file = sqlite_file(access.settings.database_url)
+    if file is not None and not file.exists():
+        return None
+    try:
+        return access.views
+    except click.ClickException:
+        return None
+
+
 def shown(engine: "Engine") -> str:
     """Write a database's URL without its password."""
     return engine.url.render_as_string(hide_password=True)

@@ -64,6 +64,16 @@ class StandingViews:
             found = [_pending(row) for row in connection.execute(asked)]
         return {"total_pending": len(found), "chunks": found}
 
+    def last_error_of(self, name: str) -> str | None:
+        """Return the last error that a chunk or a batch notes, or None."""
+        asked = (
+            select(chunks.c.last_error).where(chunks.c.chunk_id == name),
+            select(batches.c.last_error).where(batches.c.batch_id == name),
+        )
+        with self.database.read() as connection:
+            found = [connection.execute(each).scalar_one_or_none() for each in asked]
+        return next(filter(None, found), None)
+
     def progress(self, batch_id: str) -> Progress | None:
         """Tell how far a batch is, from its chunk rows alone: cheap enough to ask every second."""
         columns = (batches.c.state, batches.c.reason)
