@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 
 if TYPE_CHECKING:
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="JOB_ARN|OUTPUT_URI")
-@click.option("--model", help="Whose price counts where no job says it (an id or an alias).")
+@click.option(
+    "--model",
+    help="Whose price counts where no job says it (an id or an alias).",
+    shell_complete=completion.models,
+)
 def adopt(source: str, model: str | None) -> None:
     """Take in the output of a job of others.
 

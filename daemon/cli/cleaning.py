@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 from daemon.cli.going import Ended, Going, Wish, describe, show_going, tell, wait_until, would_end
 from daemon.cli.output import as_json, cell, show, size, table, write_json
@@ -18,7 +19,7 @@ PARTS = ("folders", "media", "manifests", "jobs")
 
 
 @click.command()
-@click.argument("batch", required=False)
+@click.argument("batch", required=False, shell_complete=completion.batches)
 @click.option(
     "--older-than-days",
     type=click.IntRange(0, 3650),

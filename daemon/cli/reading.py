@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import open_access
 from daemon.cli.output import as_json, write_json
 
@@ -12,7 +13,7 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("batch", required=False)
+@click.argument("batch", required=False, shell_complete=completion.batches)
 @click.option("--limit", type=click.IntRange(1), help="How many batches, newest first.")
 @as_json
 def status(batch: str | None, limit: int | None, as_json: bool) -> None:
@@ -39,7 +40,7 @@ def status(batch: str | None, limit: int | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("batch")
+@click.argument("batch", shell_complete=completion.batches)
 @click.option(
     "--json", "as_json", is_flag=True, help="Accepted for symmetry: the output is JSON Lines anyway."
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 
 LOOK_EVERY = 1.0
@@ -15,7 +16,7 @@ Document = Mapping[str, Any]
 
 
 @click.command()
-@click.argument("batch")
+@click.argument("batch", shell_complete=completion.batches)
 @click.option("--wait", is_flag=True, help="Wait until it is done, showing progress.")
 def reparse(batch: str, wait: bool) -> None:
     """Make results anew from the raw lines that were kept.

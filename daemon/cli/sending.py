@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 from schemas.queues import Queue
 
@@ -81,7 +82,7 @@ def _check(message: "SubmitBatch", access: Access) -> None:
 
 
 @click.command()
-@click.argument("batch")
+@click.argument("batch", shell_complete=completion.batches)
 def cancel(batch: str) -> None:
     """Stop what has not started and keep what is finished."""
     from consumers.core.lifecycle import BATCH_ENDS
@@ -97,7 +98,7 @@ def cancel(batch: str) -> None:
 
 
 @click.command()
-@click.argument("batch")
+@click.argument("batch", shell_complete=completion.batches)
 def retry(batch: str) -> None:
     """Send again what has no good result.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 from daemon.cli.output import as_json, write_json
 
@@ -14,7 +15,7 @@ Document = dict[str, Any]
 
 
 @click.command()
-@click.argument("name", metavar="BATCH|CHUNK|FILE")
+@click.argument("name", metavar="BATCH|CHUNK|FILE", shell_complete=completion.batches)
 @click.option(
     "--kind", type=click.Choice(["batch", "chunk", "file"]), help="What NAME is, where it is several."
 )

@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
+from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 
 _what: Callable[[Any], Any] = click.argument("what", type=click.Choice(["submit"]), metavar="submit")
-_model: Callable[[Any], Any] = click.option("--model", help="Only this model (an id or an alias).")
+_model: Callable[[Any], Any] = click.option(
+    "--model", help="Only this model (an id or an alias).", shell_complete=completion.models
+)
 
 
 @click.command()

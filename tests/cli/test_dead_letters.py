@@ -158,7 +158,8 @@ def test_a_redrive_that_fails_half_way_says_how_far_it_came_and_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("operation", "hold"), [("SendMessageBatch", "after"), ("DeleteMessageBatch", "before")]
+    ("operation", "hold"),
+    [("SendMessageBatch", "before"), ("SendMessageBatch", "after"), ("DeleteMessageBatch", "after")],
 )
 def test_a_redrive_that_is_killed_loses_no_message(
     cloud: CommandLine, fresh_aws: Server, sqs: Any, operation: str, hold: str

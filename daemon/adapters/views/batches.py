@@ -52,6 +52,20 @@ class BatchViews:
             found = connection.execute(asked).scalars().all()
         return name if name in found else next(iter(found), None)
 
+    def names_like(self, beginning: str, limit: int) -> list[tuple[str, str]]:
+        """Return names of batches that begin so, with their states, the newest first."""
+        columns = (batches.c.request_id, batches.c.batch_id, batches.c.state)
+        like = or_(
+            *(batches.c[name].startswith(beginning, autoescape=True) for name in ("request_id", "batch_id"))
+        )
+        newest = select(*columns).where(like).order_by(batches.c.created_at.desc()).limit(limit)
+        with self.database.read() as connection:
+            rows = connection.execute(newest).all()
+        return [
+            (row.request_id if row.request_id.startswith(beginning) else row.batch_id, row.state)
+            for row in rows
+        ]
+
     def state_of(self, batch_id: str) -> str | None:
         """Return where a batch stands, or None if there is none."""
         with self.database.read() as connection:
