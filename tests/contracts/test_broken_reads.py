@@ -1,5 +1,6 @@
 """Reading lines over connections that break, from a server that breaks them where the test says."""
 
+import gzip
 import re
 import threading
 import tracemalloc
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumers.core.faults import Changed, PassingFault
+from consumers.core.faults import Changed, PassingFault, Rejected
 from daemon.adapters.s3 import S3Objects
+from daemon.adapters.s3.reading import LONGEST_LINE
 from tests.aws import s3_client
 from tests.contracts.benches import AT_ONCE
 from tests.http_stub import Reply, Request, Stub, serve
@@ -147,3 +149,15 @@ def test_memory_stays_flat_while_a_long_object_is_read() -> None:
             tracemalloc.stop()
     assert count == 40_000
     assert peak < 8_000_000
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
+    packed = gzip.compress(bytes(2 * LONGEST_LINE), 1)
+    tracemalloc.start()
+    try:
+        with reader(OneObject(packed)) as (objects, _), pytest.raises(Rejected, match="longer than"):
+            list(objects.lines("list.jsonl.gz"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * LONGEST_LINE

@@ -247,6 +247,17 @@ def test_batches_take_turns_by_the_slots_they_use(store: SqlStore) -> None:
     assert store.next_up(MODEL, Room(4, 0), after(minutes=2)) == (large[0], small[0], large[1], small[1])
 
 
+def test_a_batch_that_uses_fewer_slots_goes_before_an_older_one(store: SqlStore) -> None:
+    large = plant(store, "large", chunks=4)
+    small = plant(store, "small", chunks=2, at=after(minutes=1))
+    for chunk_id in large[:2]:
+        submit(store, chunk_id)
+    assert store.next_up(MODEL, Room(2, 2), after(minutes=2)) == tuple(small)
+    for chunk_id in [*large[2:], *small]:
+        stage(store, chunk_id)
+    assert store.next_up(MODEL, Room(4, 0), after(minutes=2)) == tuple(small)
+
+
 def test_an_hour_of_waiting_is_worth_one_priority(store: SqlStore) -> None:
     [old] = plant(store, "old")
     [new] = plant(store, "new", priority=1, at=after(minutes=90))

@@ -87,6 +87,14 @@ def test_the_sender_hears_what_a_batch_may_cost_and_when_it_should_end(simulate:
     assert events(sim, EventName.BATCH_ACCEPTED)[0].detail == accepted.detail
 
 
+def test_the_end_is_expected_behind_the_chunks_that_others_wait_for(simulate: NewSimulation) -> None:
+    sim = one_by_one(simulate, slots=2)
+    sim.submit(sim.media(5))
+    sim.submit(sim.media(2), "second")
+    last = events(sim, EventName.BATCH_ACCEPTED)[-1]
+    assert last.detail["expected_end"] == "2026-01-05T11:20:00Z"
+
+
 def test_without_a_price_the_estimate_is_unknown_and_never_nought(sim: Simulation) -> None:
     no_price = '{"models": [{"id": "us.amazon.nova-2-lite-v1:0", "prices": []}]}'
     sim.models = load_models(no_price, min_records=2)

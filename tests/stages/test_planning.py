@@ -134,6 +134,24 @@ def test_a_lost_lease_ends_the_measuring_at_once_and_nothing_is_stored(sim: Simu
     assert sim.batch(batch_id).state is BatchState.COMPLETED
 
 
+def test_a_lost_lease_ends_the_writing_of_the_plan_and_no_plan_is_put(sim: Simulation) -> None:
+    def lose_it() -> None:
+        sim.on_call = lose_at_checkpoint
+
+    def lose_at_checkpoint(call: str) -> None:
+        if call == "checkpoint":
+            raise LeaseLost("another has it")
+
+    sim.lease_seconds = -1
+    at_call(sim, "store.planned_files", act=lose_it)
+    batch_id = sim.submit(sim.media(2))
+    assert not sim.objects.keys(layout.plan_key(batch_id))
+    sim.on_call = ignore
+    sim.reconcile()
+    sim.finish_all()
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+
+
 def blocks_held(store: SqlStore, source: str, count: int) -> tuple[int, int]:
     """Plan so many files; returns the most blocks of memory held while they were read, and afterwards."""
     reading: list[int] = []

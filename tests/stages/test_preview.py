@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, cast
@@ -22,6 +23,7 @@ from consumers.wake import room_for
 from daemon.adapters.tables import metadata
 from schemas.messages import SubmitBatch
 from schemas.models import load_models
+from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
 
 Files = list[dict[str, Any]]
@@ -198,6 +200,17 @@ def test_what_was_bought_before_is_counted_as_reused_and_costs_nothing(sim: Simu
     assert (outlook.reused, outlook.records) == (0, 3)
     outlook, chunks, _ = look(sim, request(files[:2]))
     assert (outlook.reused, len(chunks), outlook.cost_usd) == (2, 0, Decimal(0))
+
+
+def test_a_preview_takes_as_long_as_the_slots_need_for_it_behind_the_chunks_of_others(
+    simulate: NewSimulation,
+) -> None:
+    sim = simulate(slots=2, min_records=1)
+    sim.small_chunks(1)
+    alone, _, _ = look(sim, request(sim.media(2)))
+    sim.submit(sim.media(5), "others")
+    behind, _, _ = look(sim, request(sim.media(2)))
+    assert behind.duration() == 4 * alone.duration() > timedelta(0)
 
 
 def test_without_a_database_nothing_is_reused_and_that_is_said(sim: Simulation) -> None:

@@ -23,6 +23,7 @@ from tests.stages.sweeps import (
     every_seventh,
     of_each_kind,
     record,
+    rows_of,
     strike_at,
 )
 
@@ -40,7 +41,7 @@ def make(simulate: NewSimulation, lease_seconds: float) -> Simulation:
 
 
 def outcome(sim: Simulation) -> object:
-    return what_came_of_it(sim, layout.batch_id("r"))
+    return what_came_of_it(sim, layout.batch_id("r")), rows_of(sim.store)
 
 
 def what_came_of_it(sim: Simulation, batch_id: str) -> object:
@@ -50,7 +51,7 @@ def what_came_of_it(sim: Simulation, batch_id: str) -> object:
         sim.batch(batch_id).revision,
         sorted((line["file_id"], line["outcome"], line["attempt"]) for line in sim.results(batch_id)),
         count,
-        sorted(request.name for request in sim.jobs.created),
+        sorted(request.name.rpartition("-")[0] for request in sim.jobs.created),
         dict(sim.answers.bought),
         sim.objects.keys(),
     )
