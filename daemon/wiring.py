@@ -58,10 +58,20 @@ NEEDED = ("bucket", "role_arn")
 
 
 class Parts:
-    """Everything an entry point may need, each part made when it is first asked for."""
+    """Everything an entry point may need, each part made when it is first asked for.
 
-    def __init__(self, settings: Settings, handlers: int = 1, patience: Backoff = PATIENT) -> None:
+    ``actor`` is who acts, for the audit.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        handlers: int = 1,
+        patience: Backoff = PATIENT,
+        actor: str = "unknown",
+    ) -> None:
         self.settings = settings
+        self.actor = actor
         self.handlers = handlers
         self.patience = patience
         self.clock = SystemClock()
@@ -108,7 +118,7 @@ class Parts:
     @cached_property
     def store(self) -> SqlStore:
         """The rows."""
-        return SqlStore(self.engine)
+        return SqlStore(self.engine, self.actor)
 
     @cached_property
     def s3_client(self) -> "S3Client":
@@ -189,19 +199,20 @@ class Parts:
 
 def wire(settings: Settings, roles: Sequence[Role]) -> App:
     """Build a process with everything it needs, or raise CannotStart, BadSettings or a fault."""
-    parts = Parts(settings, handlers=settings.concurrency * len(roles))
+    actor = "+".join(role.value for role in roles)
+    parts = Parts(settings, handlers=settings.concurrency * len(roles), actor=actor)
     policy = parts.policy
     tell = FactTeller(parts.metrics, parts.models, parts.analyses, parts.clock).tell
-    prepare_database(parts.engine)
+    prepare_database(parts.engine, actor)
     mailboxes = {queue: parts.mailbox(queue) for queue in Queue}
     publisher = Publisher(mailboxes, parts.events(), parts.chance)
     gauges = store_gauges(parts, mailboxes)
     parts.metrics.registry.register(gauges)
-    world = _world_maker(parts, policy)
     stages = _stages(settings)
 
     def worker(role: Role) -> Worker:
         queue = QUEUE_OF[role]
+        world = _world_maker(parts, policy, SqlStore(parts.engine, role.value))
         means = Means(
             mailboxes[queue], publisher, parts.store, world, tell, parts.metrics, parts.clock, parts.chance
         )
@@ -227,12 +238,12 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
     )
 
 
-def prepare_database(engine: Engine) -> None:
+def prepare_database(engine: Engine, actor: str = "unknown") -> None:
     """Bring SQLite to the schema of this version; on PostgreSQL that is an operator's decision."""
     if schema_is_current(engine):
         return
     if engine.dialect.name == "sqlite":
-        migrate(engine)
+        migrate(engine, actor)
     else:
         raise CannotStart("The database does not have this version's schema. Run: novabatch migrate")
 
@@ -252,8 +263,8 @@ def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauge
     return StoreGauges(lead.leads, read, parts.clock)
 
 
-def _world_maker(parts: Parts, policy: Policy) -> Callable[[Hold], World]:
-    store, objects, jobs = parts.store, parts.objects, parts.jobs
+def _world_maker(parts: Parts, policy: Policy, store: SqlStore) -> Callable[[Hold], World]:
+    objects, jobs = parts.objects, parts.jobs
 
     def world(hold: Hold) -> World:
         return World(

@@ -145,6 +145,12 @@ class Terms(Message):
         return self
 
 
+def requester(terms: Terms) -> str | None:
+    """Return whom a request says it comes from, as text: a stranger's word."""
+    said = terms.metadata.get("requested_by")
+    return None if said is None else str(said)
+
+
 class SubmitBatch(Terms):
     """A request to analyse files with one model; its ``request_id`` makes it idempotent."""
 

@@ -22,9 +22,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, delete, make_url, text
 
 from daemon.adapters.store import SqlStore, make_engine, migrate
+from daemon.adapters.tables import metadata
 
 ADMIN = "postgres"
 READY_SECONDS = 30.0
@@ -108,6 +109,15 @@ def postgres_server() -> Iterator["Postgres | None"]:
     with ExitStack() as stack:
         url = os.environ.get("NOVABATCH_TEST_POSTGRES") or _own_server(stack)
         yield stack.enter_context(_with_template(url)) if url else None
+
+
+def delete_rows(connection: Connection) -> None:
+    """Leave all tables empty, as in a new database; the audit, too, lets its rows go."""
+    postgres = connection.dialect.name == "postgresql"
+    trigger = "audit_only_grows ON audit" if postgres else "audit_no_delete"
+    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(delete(table))
 
 
 def checked_out(engine: Engine) -> int:

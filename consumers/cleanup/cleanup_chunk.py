@@ -6,7 +6,7 @@ from consumers.cleanup.late import came_late
 from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.retention import is_settling, refusal_to_clean
-from consumers.core.rows import Chunk, Held, Leased
+from consumers.core.rows import Chunk, Deed, Held, Leased, Verb
 from consumers.core.world import Done, Outcome, Refuse, World, done
 from schemas.facts import ChunkCleaned
 from schemas.messages import CleanupChunk, IngestChunk
@@ -44,7 +44,8 @@ def _clean(chunk: Chunk, held: Held, world: World) -> Outcome:
     """Empty the folders and store that they are."""
     if late := came_late(chunk, world):
         return _read_first(chunk, held, late, world)
-    emptied = empty(layout.temporary_prefixes(chunk.folder), world)
+    deed = Deed(Verb.CLEAN_FOLDERS, chunk.chunk_id, chunk.batch_id, chunk.folder)
+    emptied = empty(layout.temporary_prefixes(chunk.folder), deed, world)
     world.store.cleaned(held, emptied.objects, emptied.bytes, world.now)
     return done([ChunkCleaned(chunk.chunk_id, emptied.objects, emptied.bytes)])
 

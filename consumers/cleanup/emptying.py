@@ -1,11 +1,13 @@
 """Emptying places of the bucket, and making sure that nothing is left."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from consumers.auditing import audited
 from consumers.core.faults import PassingFault
 from consumers.core.objects import Objects, Version
+from consumers.core.rows import Deed
 from consumers.core.world import World
 
 DELETE_AT_ONCE = 1000
@@ -33,19 +35,30 @@ def lying_at(place: str, objects: Objects) -> Iterator[Version]:
             yield version
 
 
-def empty(places: Iterable[str], world: World) -> Emptied:
-    """Delete all of it, a thousand versions a call, then look again; PassingFault if something stayed."""
+def empty(places: Iterable[str], deed: Deed, world: World) -> Emptied:
+    """Delete all of it, then look again; PassingFault if something stayed.
+
+    ``deed`` stands in the audit before the first of it goes, and again with what went, a page at a time.
+    """
     places = tuple(places)
-    objects, size = 0, 0
-    reasons: dict[Version, str] = {}
+    emptied, reasons = Emptied(0, 0), dict[Version, str]()
     listed = contents(places, world)
     while page := list(islice(listed, DELETE_AT_ONCE)):
         world.checkpoint()
-        kept = world.objects.delete(page)
+        kept = _delete(page, deed, world)
         reasons |= kept
-        objects += len(page) - len(kept)
-        size += sum(version.bytes for version in page if version not in kept)
+        gone = [version.bytes for version in page if version not in kept]
+        emptied = Emptied(emptied.objects + len(gone), emptied.bytes + sum(gone))
     left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(places, world))
     if stayed := list(islice(left, TOLD)):
         raise PassingFault(f"{len(stayed)} or more objects stayed: {'; '.join(stayed)}")
-    return Emptied(objects, size)
+    return emptied
+
+
+def _delete(page: Sequence[Version], deed: Deed, world: World) -> Mapping[Version, str]:
+    """Delete a page, a thousand versions a call, and note what went; returns what stayed, with the reason."""
+    with audited(deed, world) as told:
+        kept = world.objects.delete(page)
+        gone = [version.bytes for version in page if version not in kept]
+        told.objects, told.bytes = len(gone), sum(gone)
+    return kept

@@ -5,7 +5,7 @@ from datetime import timedelta
 from consumers.attempts import attempt
 from consumers.cleanup.emptying import empty
 from consumers.core import layout
-from consumers.core.rows import Held, Leased
+from consumers.core.rows import Deed, Held, Leased, Verb
 from consumers.core.world import Done, Outcome, World, done
 from schemas.facts import RawRemoved
 from schemas.messages import RemoveRaw
@@ -27,6 +27,7 @@ def remove_raw(message: RemoveRaw, world: World) -> Outcome:
 
 def _remove(held: Held, world: World) -> Outcome:
     """Empty the batch's raw folder, and store that it is."""
-    emptied = empty([layout.raw_prefix(held.id)], world)
+    deed = Deed(Verb.REMOVE_RAW, held.id, held.id)
+    emptied = empty([layout.raw_prefix(held.id)], deed, world)
     world.store.raw_removed(held, world.now)
     return done([RawRemoved(held.id, emptied.objects, emptied.bytes)])

@@ -11,6 +11,7 @@ from consumers.cleanup.emptying import empty
 from consumers.core import layout
 from consumers.core.jobs import Jobs
 from consumers.core.objects import Objects
+from consumers.core.rows import Deed, Verb
 from consumers.core.store import Store
 from consumers.core.world import Outcome, Refuse, World, done
 from schemas.facts import StrangerRemoved
@@ -67,7 +68,7 @@ def _clean(named: Callable[[], Stranger], world: World) -> Outcome:
     witnesses = Witnesses(world.store, world.objects, world.jobs, world.policy.bucket)
     if why := next(objections(stranger, witnesses), ""):
         return Refuse("not_unowned", why)
-    emptied = empty(stranger.places, world)
+    emptied = empty(stranger.places, Deed(Verb.REMOVE_STRANGER, stranger.name), world)
     gone = StrangerRemoved(stranger.name, emptied.objects, emptied.bytes)
     return done([gone] if emptied.objects else ())
 

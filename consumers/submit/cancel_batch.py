@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
+from consumers.auditing import audited
 from consumers.core.faults import Denied, Missing, PassingFault, Rejected
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
-from consumers.core.rows import Batch
+from consumers.core.rows import Batch, Deed, Verb
 from consumers.core.world import Outcome, Refuse, World, done
 from consumers.findings import find
 from consumers.naming import named_batch
@@ -53,14 +54,15 @@ def _stop_all(chunk_ids: Sequence[str], world: World) -> Iterator[PassingFault |
         if chunk is None or chunk.job is None or chunk.job.arn is None:
             continue
         try:
-            yield from _stop(chunk.job.arn, world)
+            yield from _stop(chunk.chunk_id, chunk.batch_id, chunk.job.arn, world)
         except PassingFault as fault:
             yield fault
 
 
-def _stop(arn: str, world: World) -> Iterator[FindingMade]:
+def _stop(chunk_id: str, batch_id: str, arn: str, world: World) -> Iterator[FindingMade]:
     try:
-        world.jobs.stop(arn)
+        with audited(Deed(Verb.STOP_JOB, chunk_id, batch_id, arn), world):
+            world.jobs.stop(arn)
     except Missing as fault:
         yield find("job_unknown", arn, fault.message, world)
     except (Denied, Rejected) as fault:

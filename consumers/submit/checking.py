@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from consumers.auditing import audited
 from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.originals import unfit_size
-from consumers.core.rows import Chunk, ChunkFile
+from consumers.core.rows import Chunk, ChunkFile, Deed, Verb
 from consumers.core.world import World
 from consumers.submit.verdicts import Staging, Verdicts
 
@@ -51,7 +52,12 @@ def _delete_others(there: Mapping[str, int], kept: Sequence[ChunkFile], staging:
         return
     staging.world.checkpoint()
     objects, folder = staging.world.objects, layout.input_prefix(staging.chunk.folder)
-    stayed = objects.delete([each for each in objects.versions(folder) if each.key in others])
+    strangers = [each for each in objects.versions(folder) if each.key in others]
+    deed = Deed(Verb.REMOVE_STRANGER, staging.chunk.chunk_id, staging.chunk.batch_id, "in its own folder")
+    with audited(deed, staging.world) as told:
+        stayed = objects.delete(strangers)
+        gone = [each.bytes for each in strangers if each not in stayed]
+        told.objects, told.bytes = len(gone), sum(gone)
     for version, why in stayed.items():
         raise PassingFault(
             f"{len(stayed)} objects stay in the folder that are none of its files: {version.key}: {why}"

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from consumers.attempts import TRIES, leave
+from consumers.auditing import audited
 from consumers.core import layout
 from consumers.core.faults import Denied, Fault, NameTaken, PassingFault, QuotaExceeded, Rejected, Throttled
 from consumers.core.gate import rest_of
 from consumers.core.jobs import JobReport, JobRequest
-from consumers.core.rows import Chunk, Held, Job
+from consumers.core.rows import Chunk, Deed, Held, Job, Verb
 from consumers.core.world import Done, Later, Outcome, World, done
 from consumers.endings import cancel_chunk, ended, fail_chunk, turned_away
 from consumers.wake import next_chunk, results_of, room_for
@@ -131,7 +132,8 @@ def _created(arn: str, chunk: Chunk, world: World) -> Done:
         facts.append(ChunkMoved(chunk.chunk_id, chunk.model, "SUBMITTED", waited))
     now = world.store.chunk(chunk.chunk_id)
     if now is not None and now.cancelled:
-        world.jobs.stop(arn)
+        with audited(Deed(Verb.STOP_JOB, chunk.chunk_id, chunk.batch_id, arn), world):
+            world.jobs.stop(arn)
     return done(facts, (*next_chunk(chunk.model, world), *results_of(now or chunk)))
 
 

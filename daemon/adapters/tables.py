@@ -239,6 +239,27 @@ timers = Table(
     "timers", metadata, Column("name", Words, primary_key=True), Column("done_at", Time, nullable=False)
 )
 
+# Who did what; triggers refuse to change or delete a row.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("verb", Words, nullable=False),
+    Column("phase", Words, nullable=False),
+    Column("target", Words, nullable=False),
+    # No key of another table: batches come and go.
+    Column("batch_id", Words),
+    Column("requested_by", Words),
+    Column("objects", BigInteger),
+    Column("bytes", BigInteger),
+    Column("cost_usd", Usd),
+    Column("detail", Words, nullable=False),
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_batch_id", "batch_id"),
+)
+
 findings = Table(
     "findings",
     metadata,

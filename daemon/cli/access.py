@@ -1,12 +1,14 @@
 """What a verb may reach, each part opened at its first use and closed at the verb's end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
+
+from daemon.person import person
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from daemon.adapters.sqs import SqsMailbox
     from daemon.adapters.store import SqlStore
     from daemon.adapters.views import Views
+    from daemon.cli.diary import Diary
     from daemon.settings import Settings
     from daemon.wiring import Parts
     from schemas.analyses import Registry
@@ -41,7 +44,7 @@ class Access:
         from daemon.adapters.s3 import BRIEF
         from daemon.wiring import Parts
 
-        parts = Parts(self.settings, patience=BRIEF)
+        parts = Parts(self.settings, patience=BRIEF, actor=person())
         self._stack.callback(parts.close)
         return parts
 
@@ -84,7 +87,14 @@ class Access:
         """The store."""
         from daemon.adapters.store import SqlStore
 
-        return SqlStore(self.engine)
+        return SqlStore(self.engine, person())
+
+    @cached_property
+    def diary(self) -> "Diary":
+        """The audit, as far as it can be reached from here."""
+        from daemon.cli.diary import open_diary
+
+        return open_diary(self)
 
     @cached_property
     def views(self) -> "Views":
@@ -110,13 +120,17 @@ class Access:
         return DeadLetters(self.mailbox(queue))
 
     def send(self, *messages: "Message") -> None:
-        """Send messages, each to the queue it belongs to."""
+        """Send messages, each to the queue it belongs to; the audit tells of a person's wishes."""
         for queue in dict.fromkeys(message.queue for message in messages):
-            bodies = [_body(message) for message in messages if message.queue is queue]
-            for refusal in self.mailbox(queue).send(bodies).values():
-                raise click.ClickException(
-                    f"queue {self.settings.queue_name(queue)} refused the message: {refusal.message}"
-                )
+            mine = [message for message in messages if message.queue is queue]
+            with self.diary.sending(mine):
+                self._send(queue, [_body(message) for message in mine])
+
+    def _send(self, queue: "Queue", bodies: "Sequence[str]") -> None:
+        for refusal in self.mailbox(queue).send(bodies).values():
+            raise click.ClickException(
+                f"queue {self.settings.queue_name(queue)} refused the message: {refusal.message}"
+            )
 
     def wake(self) -> int:
         """Send the chunks on that may move now; returns how many."""

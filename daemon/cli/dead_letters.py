@@ -86,7 +86,7 @@ def redrive(
     with open_access() as access:
         wish = Wish(Reader(access), ids, codes, types, limit)
         opened = list(_chosen(access, queue))
-        moved = wish.found(opened) if dry_run else wish.sent(opened)
+        moved = wish.found(opened) if dry_run else _sent(wish, opened, access)
     missing = [each for each in ids if each not in {letter["message_id"] for letter in moved}]
     if as_json:
         write_json({"total": len(moved), "messages": moved, "dry_run": dry_run, "not_found": missing})
@@ -120,8 +120,8 @@ class Wish:
             for letter in [each for each in letters if self._wants(queue, each)][: self._limit]
         ]
 
-    def sent(self, opened: "Opened") -> list[dict[str, Any]]:
-        """Send them back and describe them; a fault tells how many were sent before it."""
+    def sent(self, opened: "Opened", note: "Callable[[Queue, DeadLetter], None]") -> list[dict[str, Any]]:
+        """Send them back, note each and describe them; a fault tells how many were sent before it."""
         from daemon.cli.progress import bar
 
         moved: list[dict[str, Any]] = []
@@ -129,7 +129,9 @@ class Wish:
             with bar("sending back", sum(dead.count() for _, dead in opened)) as told:
                 for queue, dead in opened:
                     for page in dead.redrive(partial(self._wants, queue), self._limit):
-                        moved += [self._reader.describe(queue, letter) for letter in page]
+                        for letter in page:
+                            note(queue, letter)
+                            moved.append(self._reader.describe(queue, letter))
                         told.add(len(page))
         except Fault as fault:
             left = "the others are where they were: run it again to go on"
@@ -144,6 +146,17 @@ class Wish:
             and (not self._types or letter.type in self._types)
             and (not self._codes or self._reader.reason(queue, letter).code in self._codes)
         )
+
+
+def _sent(wish: Wish, opened: "Opened", access: Access) -> list[dict[str, Any]]:
+    """Send letters back; the audit tells of the wish, and of each letter that went."""
+    from consumers.core.rows import Deed, Verb
+
+    def note(queue: Queue, letter: "DeadLetter") -> None:
+        access.diary.told(Deed(Verb.REDRIVE, letter.id, detail=f"back to {queue.value}"))
+
+    with access.diary.noted(*(Deed(Verb.REDRIVE, f"queue {queue.value}") for queue, _ in opened)):
+        return wish.sent(opened, note)
 
 
 def _peek(opened: "Opened", limit: int) -> "list[tuple[Queue, list[DeadLetter]]]":

@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "resume": "steering:resume",
     "reconcile": "running:reconcile",
     "cleanup": "cleaning:cleanup",
+    "audit": "auditing:audit",
     "storage": "cleaning:storage",
     "dlq": "dead_letters:dlq",
     "doctor": "doctor:doctor",

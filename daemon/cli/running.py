@@ -6,6 +6,7 @@ import click
 
 from daemon.cli.access import open_access, read_settings, shown
 from daemon.cli.output import as_json, write_json
+from daemon.person import person
 
 ROLES = ("submit", "job_state", "cleanup")
 
@@ -34,11 +35,13 @@ def reconcile(*, rebuild: bool, as_json: bool) -> None:
 
     With --rebuild batches, results and jobs come back first, from S3 and Bedrock's own list.
     """
+    from consumers.core.rows import Deed, Verb
     from daemon.cli.rebuilding import document_of, rebuild_store, tell
     from daemon.cli.reconciling import make_pass
 
     with open_access() as access:
-        rebuilt = rebuild_store(access) if rebuild else None
+        with access.diary.noted(*([Deed(Verb.REBUILD, "the store")] if rebuild else [])):
+            rebuilt = rebuild_store(access) if rebuild else None
         sent = make_pass(access)
     document = {} if rebuilt is None else document_of(rebuilt)
     if as_json:
@@ -68,7 +71,7 @@ def migrate() -> None:
     with open_access() as access:
         engine = access.open_database()
         try:
-            migrate_schema(engine)
+            migrate_schema(engine, person())
         except DBAPIError as error:
             raise click.ClickException(
                 f"database {shown(engine)} could not be migrated: {error.orig}. Check NOVABATCH_DATABASE_URL."

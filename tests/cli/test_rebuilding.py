@@ -4,18 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
 
 from consumers.core import layout
 from consumers.core.plan import Plan, plan_lines
 from consumers.core.rows import NewChunk, NewFile
 from daemon.adapters.store import SqlStore
-from daemon.adapters.tables import metadata
 from daemon.cli import rebuilding
 from deploy.local import stack
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bodies
 from tests.contracts.planting import MODEL, NOW, plant
+from tests.databases import delete_rows
 
 
 @pytest.fixture
@@ -31,8 +30,7 @@ def lost(sqlite_store: SqlStore, s3: Any) -> str:
     lines = b"".join(plan_lines(request, Plan(batch, 0, "novabatch", "media"), entries))
     s3.put_object(Bucket=stack.BUCKET, Key=layout.plan_key(batch_id), Body=lines)
     with sqlite_store.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        delete_rows(connection)
     return batch_id
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine
 
 from daemon.adapters.store import SqlStore, make_engine
-from daemon.adapters.tables import metadata
 from tests.contracts.planting import prove
+from tests.databases import delete_rows
 from tests.stages.simulation import Simulation
 
 NewSimulation = Callable[..., Simulation]
@@ -45,8 +45,7 @@ def simulate(stage_engine: Engine) -> NewSimulation:
 def emptied(engine: Engine) -> SqlStore:
     """Return a store without a row."""
     with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        delete_rows(connection)
     return SqlStore(engine)
 
 

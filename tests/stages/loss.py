@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from consumers.core.rows import Held
 from consumers.core.world import World
 from consumers.rebuild import Rebuilt, rebuild
 from daemon.adapters.tables import metadata
+from tests.databases import delete_rows
 from tests.stages.simulation import Crash, Simulation
 
 Backup = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -27,8 +28,7 @@ def backup(sim: Simulation) -> Backup:
 def lose_database(sim: Simulation, saved: Backup | None = None) -> None:
     """Leave a new, migrated database, or what a backup holds, and no message that is still on its way."""
     with sim.store.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        delete_rows(connection)
         for table in metadata.sorted_tables:
             if rows := (saved or {}).get(table.name):
                 connection.execute(insert(table), list(rows))

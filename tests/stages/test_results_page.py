@@ -129,3 +129,8 @@ def test_every_field_of_cleanup_is_told(
 ) -> None:
     fill(s3, sqlite_store, completed(sqlite_store))
     assert list(fields(cloud.document("cleanup", "--dry-run"))) == documented("cleanup --json")
+
+
+def test_every_field_of_the_audit_is_told(cloud: CommandLine, sqlite_store: SqlStore) -> None:
+    completed(sqlite_store)
+    assert list(fields(cloud.document("audit"))) == documented("audit --json")

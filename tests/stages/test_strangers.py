@@ -3,14 +3,15 @@
 import json
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from consumers.core import layout
 from consumers.core.faults import Denied
 from consumers.core.jobs import JobRequest
-from daemon.adapters.tables import chunks, metadata
+from daemon.adapters.tables import chunks
 from schemas.facts import StrangerRemoved
 from schemas.messages import CleanupLegacy, CleanupUnowned
+from tests.databases import delete_rows
 from tests.stages.bedrock_answers import success
 from tests.stages.simulation import Simulation
 
@@ -122,8 +123,7 @@ def test_after_a_lost_database_nothing_is_nobody_s(sim: Simulation) -> None:
     folder = the_folder(sim, batch_id)
     sim.finish_jobs(output=False)
     with sim.store.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        delete_rows(connection)
     assert "reconcile --rebuild" in refused(sim, CleanupUnowned(folder=folder))
 
 

@@ -1,5 +1,6 @@
 """The values that travel between the stages and the store; each name tells its place in the flow."""
 
+from consumers.core.rows.audit import Deed, Phase, Verb
 from consumers.core.rows.batches import Batch, BatchCount, CanaryCount, NewBatch, Part, Reparse, Written
 from consumers.core.rows.chunks import Chunk, Gate, Job, JobCounts, NewChunk, OpenJob, Waiting
 from consumers.core.rows.files import RECHECKED, ChunkFile, Measured, NewFile, Refusal, SentRecord
@@ -14,6 +15,7 @@ __all__ = [
     "CanaryCount",
     "Chunk",
     "ChunkFile",
+    "Deed",
     "FailedRecord",
     "Gate",
     "Held",
@@ -29,11 +31,13 @@ __all__ = [
     "NewRecord",
     "OpenJob",
     "Part",
+    "Phase",
     "Refusal",
     "Reparse",
     "SentAs",
     "SentRecord",
     "Spent",
+    "Verb",
     "Waiting",
     "Written",
 ]

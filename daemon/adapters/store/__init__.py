@@ -4,6 +4,7 @@ from sqlalchemy import Engine
 
 from daemon.adapters.store.adopting import Adopting
 from daemon.adapters.store.aging import Aging
+from daemon.adapters.store.auditing import Auditing
 from daemon.adapters.store.batches import Batches
 from daemon.adapters.store.chunks import Chunks
 from daemon.adapters.store.database import Database
@@ -64,9 +65,14 @@ class SqlStore(
     RestoredResults,
     RestoredEnds,
     Aging,
+    Auditing,
 ):
-    """Everything the stages ask of the database, and the leases; safe to share between threads."""
+    """Everything the stages ask of the database, and the leases; safe to share between threads.
 
-    def __init__(self, engine: Engine) -> None:
+    ``actor`` is who works with it, for the audit: the role of a process, or a person at a machine.
+    """
+
+    def __init__(self, engine: Engine, actor: str = "unknown") -> None:
         self.engine = engine
+        self.actor = actor
         self.database = Database(engine)

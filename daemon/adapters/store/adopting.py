@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select, update
 from consumers.core.foreign import PlacedFile
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import Held, NewChunk, NewFile
+from consumers.core.rows import Held, NewChunk, NewFile, Verb
 from daemon.adapters.store.adding import add_chunks
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.database import Database, insert, insert_new, pages
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.money import day_of
@@ -24,6 +25,7 @@ class Adopting:
     """Batches that were not planned here."""
 
     database: Database
+    actor: str
 
     def placed_files(self, batch_id: str, file_ids: Sequence[str]) -> Mapping[str, PlacedFile]:
         """Return place and analysis types of those of the files that are there already, by id."""
@@ -70,7 +72,9 @@ class Adopting:
             if job is not None:
                 _add_job(connection, chunk_id, job, now)
             mine = batches.c.batch_id == held.id
-            move_batch(connection, mine, BatchState.PLANNED, stopped=why, wake_after=None)
+            if move_batch(connection, mine, BatchState.PLANNED, stopped=why, wake_after=None):
+                what = job.arn if job is not None else "output without a job"
+                note(connection, self.actor, Verb.ADOPT, chunk_id, batch_id=held.id, detail=what)
             move_batch(connection, mine, BatchState.RUNNING)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 
 from consumers.core.lifecycle import BatchState, ChunkState
-from consumers.core.rows import Batch, Held, NewBatch
+from consumers.core.rows import Batch, Held, NewBatch, Verb
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import WORKED, move_batch
@@ -19,7 +20,7 @@ from daemon.adapters.tables import (
     chunk_unended,
     chunks,
 )
-from schemas.messages import Terms
+from schemas.messages import Terms, requester
 
 _COLUMNS = [column for column in batches.c if column.name not in {"request", "lease_token", "lease_until"}]
 
@@ -28,6 +29,7 @@ class Batches:
     """The batch rows."""
 
     database: Database
+    actor: str
 
     def accept(self, batch: NewBatch) -> bool:
         """Store a request unless its batch exists; tells whether it is new."""
@@ -47,7 +49,13 @@ class Batches:
         }
         with self.database.write() as connection:
             new = insert(connection, batches).values(values).on_conflict_do_nothing()
-            return connection.execute(new.returning(batches.c.batch_id)).first() is not None
+            if connection.execute(new.returning(batches.c.batch_id)).first() is None:
+                return False
+            by = requester(batch.terms)
+            note(
+                connection, self.actor, Verb.ACCEPT, batch.batch_id, batch_id=batch.batch_id, requested_by=by
+            )
+            return True
 
     def batch(self, batch_id: str) -> Batch | None:
         """Return one batch."""
@@ -84,7 +92,10 @@ class Batches:
         with self.database.write() as connection:
             guard(connection, held)
             values = {"reason": reason, "finished_at": now, "wake_after": None}
-            return bool(move_batch(connection, which, state, **values))
+            moved = bool(move_batch(connection, which, state, **values))
+            if moved:
+                note(connection, self.actor, Verb.END_BATCH, held.id, batch_id=held.id, detail=state.value)
+            return moved
 
     def chunk_ids(self, batch_id: str) -> Sequence[tuple[str, ChunkState]]:
         """Return a batch's chunks with their states, in order."""

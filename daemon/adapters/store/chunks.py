@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, and_, exists, select, update
 
 from consumers.core.layout import parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
-from consumers.core.rows import Chunk, ChunkFile, Held, Job, JobCounts, SentRecord
+from consumers.core.rows import Chunk, ChunkFile, Held, Job, JobCounts, SentRecord, Verb
 from daemon.adapters.store.attempts import file_pages
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.current import choose_page
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
@@ -70,6 +71,7 @@ class Chunks:
     """The chunk rows."""
 
     database: Database
+    actor: str
 
     def chunk(self, chunk_id: str) -> Chunk | None:
         """Return one chunk."""
@@ -115,12 +117,23 @@ class Chunks:
             before = connection.execute(select(chunks.c.state, chunks.c.batch_id).where(which)).one()
             if not move_chunk(connection, which, state, **_end(state, ChunkState(before.state), reason, now)):
                 return None
-            if free_claim(connection, held.id):
+            if has_job := free_claim(connection, held.id):
                 commit_cost(connection, held.id, brought.cost, now)
             _count_change(connection, before.batch_id)
             if before.state == ChunkState.FAILED:
                 _reopen(connection, before.batch_id)
-            return _count_streak(connection, model, held.id, state, brought, reason, now)
+            paused = _count_streak(connection, model, held.id, state, brought, reason, now)
+            self._note_end(connection, held, state, reason, brought.cost if has_job else Decimal(0))
+            if paused is not None:
+                note(connection, self.actor, Verb.PAUSE, model, detail=paused)
+            return paused
+
+    def _note_end(
+        self, connection: Connection, held: Held, state: ChunkState, reason: str, cost: Decimal | None
+    ) -> None:
+        """Note a chunk's end with its true cost, None where that is not known."""
+        batch_id, detail = parse_chunk_id(held.id).batch_id, f"{state}: {reason}" if reason else state.value
+        note(connection, self.actor, Verb.END_CHUNK, held.id, batch_id=batch_id, detail=detail, cost_usd=cost)
 
     def choose_attempts(self, held: Held) -> None:
         """Choose the current attempts of a chunk that may have brought another than the first."""

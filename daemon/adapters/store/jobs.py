@@ -8,12 +8,14 @@ from sqlalchemy import Connection, Row, or_, select, update
 
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, PAST_VALIDATION, ChunkState, JobStatus, is_forward
-from consumers.core.rows import Chunk, OpenJob
+from consumers.core.rows import Chunk, OpenJob, Phase
+from daemon.adapters.store.auditing import add_entry
 from daemon.adapters.store.chunks import read_chunk
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import is_held
 from daemon.adapters.store.model_rows import end_block, let_probe, lock_model, model_of, prove
 from daemon.adapters.store.moves import WORKED, move_chunk
+from daemon.adapters.store.slots import job_deed
 from daemon.adapters.tables import batches, chunks, job_open, jobs
 
 _STATE_OF = {
@@ -30,6 +32,7 @@ class Jobs:
     """The job rows."""
 
     database: Database
+    actor: str
 
     def submitted(self, chunk_id: str, arn: str, now: datetime) -> bool:
         """Store the ARN that a create answered with, unless an event was faster; ends a block."""
@@ -41,6 +44,7 @@ class Jobs:
             ).rowcount
             if stored:
                 _move(connection, chunk_id, ChunkState.SUBMITTED)
+                add_entry(connection, self.actor, job_deed(chunk_id, arn), Phase.OUTCOME)
             return bool(stored)
 
     def chunk_of_job(self, arn: str, name: str) -> Chunk | None:
@@ -62,6 +66,8 @@ class Jobs:
             job = connection.execute(select(jobs).where(jobs.c.chunk_id == chunk_id)).first()
             if job is None or job.arn not in {None, report.arn}:
                 return False
+            if job.arn is None:
+                add_entry(connection, self.actor, job_deed(chunk_id, report.arn), Phase.OUTCOME)
             return see(connection, job, report, now)
 
     def open_jobs(self) -> Sequence[OpenJob]:

@@ -48,10 +48,12 @@ class Money:
             return int(connection.execute(waiting).scalar_one() + connection.execute(running).scalar_one())
 
 
-def commit_estimate(connection: Connection, chunk_id: str, now: datetime) -> None:
-    """Commit a chunk that claims a slot to its estimate, on the day of the claim."""
+def commit_estimate(connection: Connection, chunk_id: str, now: datetime) -> Decimal | None:
+    """Commit a chunk that claims a slot to its estimate, on the day of the claim; returns it."""
     before = _read(connection, chunk_id)
     _commit(connection, before, before.estimate_usd, day_of(now))
+    estimate: Decimal | None = before.estimate_usd
+    return estimate
 
 
 def commit_cost(connection: Connection, chunk_id: str, cost: Decimal | None, now: datetime) -> None:

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from consumers.core.layout import RecordName, parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
-from consumers.core.rows import Held, JudgedRecord, Link, Reparse, SentAs
+from consumers.core.rows import Deed, Held, JudgedRecord, Link, Phase, Reparse, SentAs, Verb
 from daemon.adapters.columns import Words
 from daemon.adapters.store.attempts import at
+from daemon.adapters.store.auditing import add_entry
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
@@ -52,13 +53,15 @@ class Reparsing:
     """What a reparse writes, all of it under the lease of the batch."""
 
     database: Database
+    actor: str
 
     def begin_reparse(self, held: Held) -> None:
         """Begin a reparse, unless one is under way."""
         row = update(batches).where(batches.c.batch_id == held.id, batches.c.reparse_next.is_(None))
         with self.database.write() as connection:
             guard(connection, held)
-            connection.execute(row.values(reparse_next=0, reparse=_note(Reparse())))
+            if connection.execute(row.values(reparse_next=0, reparse=_note(Reparse()))).rowcount:
+                add_entry(connection, self.actor, Deed(Verb.REPARSE, held.id, held.id), Phase.INTENT)
 
     def rejudge(self, held: Held, records: Sequence[JudgedRecord], chunk_id: str | None = None) -> int:
         """Store what records came to when they were judged again, at no cost; returns how many changed."""
@@ -102,9 +105,16 @@ class Reparsing:
             ended = {"reparse_next": None, "reparse": _note(done), "wake_after": None, "failures": failures}
             which = mine & (batches.c.changes == changes)
             if done.changed:
-                return bool(revise_batch(connection, which, state, reason=reason, finished_at=now, **ended))
-            same = update(batches).where(which, state_in(batches, BATCH_ENDS)).values(ended)
-            return bool(connection.execute(same).rowcount)
+                moved = revise_batch(connection, which, state, reason=reason, finished_at=now, **ended)
+            else:
+                same = update(batches).where(which, state_in(batches, BATCH_ENDS)).values(ended)
+                moved = connection.execute(same).rowcount
+            if moved:
+                came = Deed(
+                    Verb.REPARSE, held.id, held.id, f"{done.changed} of {done.records} records changed"
+                )
+                add_entry(connection, self.actor, came, Phase.OUTCOME)
+            return bool(moved)
 
 
 def read_reparse(row: Row[Any]) -> Reparse | None:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, and_, bindparam, or_, select, true, update
 
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
-from consumers.core.rows import Held, NewChunk
+from consumers.core.rows import Held, NewChunk, Verb
 from daemon.adapters.store.adding import add_chunks, next_number
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.model_rows import lock_model
@@ -20,6 +21,7 @@ class Rounds:
     """The rounds of a batch after its plan."""
 
     database: Database
+    actor: str
 
     def next_index(self, batch_id: str) -> int:
         """Return the number of the next chunk of a batch."""
@@ -43,6 +45,7 @@ class Rounds:
                 return False
             if _reopen(connection, held.id, round):
                 take_in(connection, held.id)
+                note(connection, self.actor, Verb.RETRY, held.id, batch_id=held.id, detail=f"round {round}")
             _nothing_waits(connection, held.id)
             _add(connection, held.id, chunks)
             return True

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from consumers.core.rows import Verb
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.database import border
 
 if TYPE_CHECKING:
@@ -14,24 +16,39 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _LOCK = 0x6E6F7661  # any number that is ours: "nova"
 
 
-def migrate(engine: Engine) -> None:
-    """Apply the migrations that are missing, all in one transaction; others wait for its end."""
+def migrate(engine: Engine, actor: str = "unknown") -> None:
+    """Apply the migrations that are missing, all in one transaction; others wait for its end.
+
+    The audit tells who did so, if there were any.
+    """
     from alembic import command
 
     with border(), engine.begin() as connection:
         _lock(connection)
         config = _config()
         config.attributes["connection"] = connection
+        before = _revisions(connection)
         command.upgrade(config, "head")
+        if before != _revisions(connection):
+            note(
+                connection,
+                actor,
+                Verb.MIGRATE,
+                newest_revision(),
+                detail=f"from {', '.join(before) or 'none'}",
+            )
 
 
 def schema_is_current(engine: Engine) -> bool:
     """Tell whether the database has exactly the schema this version needs; loads no Alembic."""
     with border(), engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return False
-        have = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
-    return list(have) == [newest_revision()]
+        return _revisions(connection) == [newest_revision()]
+
+
+def _revisions(connection: Connection) -> list[str]:
+    if not inspect(connection).has_table("alembic_version"):
+        return []
+    return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def newest_revision() -> str:

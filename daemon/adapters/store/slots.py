@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection, and_, delete, insert, select, true, update
 
 from consumers.core import gate
 from consumers.core.gate import ALL_MODELS, Room
+from consumers.core.layout import parse_chunk_id
 from consumers.core.lifecycle import ChunkState
-from consumers.core.rows import Gate, Held
+from consumers.core.rows import Deed, Gate, Held, Phase, Verb
+from daemon.adapters.store.auditing import add_entry, note
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.funds import funds_of, read_funds
 from daemon.adapters.store.idling import free_since
@@ -36,6 +39,7 @@ class Slots:
     """The gates a chunk passes, and who is next."""
 
     database: Database
+    actor: str
 
     def open_staging(self, held: Held, room: Room, now: datetime) -> Gate:
         """Move a chunk to PREPARING if there is a stage place and the money for it; otherwise park it."""
@@ -67,7 +71,9 @@ class Slots:
                 claim = {"chunk_id": held.id, "base_model": row.model, "name": name, "token": token}
                 free = free_since(connection, held.id, view.jobs_open, room)
                 connection.execute(insert(jobs).values(**claim, claimed_at=now, free_since=free))
-                commit_estimate(connection, held.id, now)
+                estimate = commit_estimate(connection, held.id, now)
+                deed = job_deed(held.id, name, estimate)
+                add_entry(connection, self.actor, deed, Phase.INTENT)
             return _parked(connection, held, answer)
 
     def give_slot_back(self, held: Held, why: str, now: datetime) -> None:
@@ -79,6 +85,7 @@ class Slots:
             note = update(chunks).where(chunks.c.chunk_id == held.id)
             connection.execute(note.values(last_error=why, last_error_at=now, **WORKED))
             block(connection, row, now)
+            add_entry(connection, self.actor, job_deed(held.id, f"refused: {why}"), Phase.OUTCOME)
             let_go(connection, held)
 
     def next_up(self, model: str, room: Room, now: datetime, ended: str | None = None) -> Sequence[str]:
@@ -114,6 +121,7 @@ class Slots:
             base = lock_model(connection, base_model(model)).model
             pause = update(models).where(models.c.model == base)
             connection.execute(pause.values(paused_reason=reason, paused_at=now))
+            note(connection, self.actor, Verb.PAUSE, base, detail=reason)
 
     def resume(self, model: str) -> bool:
         """Allow submissions again, of all models with ``*``, and count failures in a row from nought."""
@@ -122,7 +130,16 @@ class Slots:
             named = true() if base == ALL_MODELS else models.c.model == base
             paused = and_(named, models.c.paused_reason.is_not(None))
             values = {"paused_reason": None, "paused_at": None, "failed_in_a_row": 0}
-            return bool(connection.execute(update(models).where(paused).values(values)).rowcount)
+            resumed = bool(connection.execute(update(models).where(paused).values(values)).rowcount)
+            if resumed:
+                note(connection, self.actor, Verb.RESUME, base)
+            return resumed
+
+
+def job_deed(chunk_id: str, detail: str, cost: Decimal | None = None) -> Deed:
+    """Return what the audit says of the one job of a chunk."""
+    batch_id = parse_chunk_id(chunk_id).batch_id
+    return Deed(Verb.CREATE_JOB, chunk_id, batch_id, detail, cost_usd=cost)
 
 
 def free_claim(connection: Connection, chunk_id: str) -> bool:

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, case, func, or_, select, update
 
 from consumers.core.lifecycle import ChunkState
-from consumers.core.rows import CanaryCount, Held
+from consumers.core.rows import CanaryCount, Held, Verb
+from daemon.adapters.store.auditing import note
 from daemon.adapters.store.current import choose_current
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard, is_held
@@ -46,14 +47,19 @@ class Stopping:
     """The ways in which a batch ends before all of it was bought."""
 
     database: Database
+    actor: str
 
     def cancel(self, batch_id: str, reason: str, now: datetime) -> Sequence[str]:
         """Set the flag of a batch that has not ended, and end what has not started; returns the open jobs."""
-        flag = update(batches).where(batches.c.batch_id == batch_id, batch_open)
+        open_batch = and_(batches.c.batch_id == batch_id, batch_open)
+        flag = update(batches).where(open_batch).values(cancelled=True, reason=reason)
         with self.database.write() as connection:
             _lock(connection, batch_id)
-            if not connection.execute(flag.values(cancelled=True, reason=reason)).rowcount:
+            before = connection.execute(select(batches.c.cancelled).where(open_batch)).scalar_one_or_none()
+            if not connection.execute(flag).rowcount:
                 return ()
+            if not before:
+                note(connection, self.actor, Verb.CANCEL, batch_id, batch_id=batch_id, detail=reason)
         end_idle(self.database, batch_id, CANCELLED, now)
         running = select(jobs.c.chunk_id).join(chunks, chunks.c.chunk_id == jobs.c.chunk_id)
         running = running.where(chunks.c.batch_id == batch_id, job_open).order_by(chunks.c.number)

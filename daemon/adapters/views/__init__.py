@@ -4,6 +4,7 @@ from sqlalchemy import Engine
 
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.sums import Sums
+from daemon.adapters.views.audit import AuditViews
 from daemon.adapters.views.batches import BatchViews
 from daemon.adapters.views.files import FileViews
 from daemon.adapters.views.history import HistoryViews
@@ -18,7 +19,7 @@ class _Counts(Sums):
         self.database = database
 
 
-class Views(BatchViews, StandingViews, HistoryViews, FileViews):
+class Views(BatchViews, StandingViews, HistoryViews, FileViews, AuditViews):
     """Everything the reading verbs ask of the database."""
 
     def __init__(self, engine: Engine, models: ModelTable) -> None:
