@@ -8,8 +8,9 @@ import click
 
 from daemon.cli import completion
 from daemon.cli.access import Access, open_access
-from daemon.cli.going import Ended, Going, Wish, describe, show_going, tell, wait_until, would_end
+from daemon.cli.going import Ended, Going, Wish, describe, show_going, tell, wait_for, would_end
 from daemon.cli.output import as_json, cell, show, size, table, write_json
+from daemon.cli.progress import bar
 
 if TYPE_CHECKING:
     from schemas.messages import Message
@@ -118,11 +119,11 @@ class Chunks:
         """Wait until the rows say that the folders are gone, or why not."""
         rows = self._access.views.cleanings(self._ids)
 
-        def told() -> bool:
+        def count_left() -> int:
             rows[:] = self._access.views.cleanings(self._ids)
-            return all(row.cleaned or row.failures > self._failures[row.chunk_id] for row in rows)
+            return sum(not row.cleaned and row.failures <= self._failures[row.chunk_id] for row in rows)
 
-        wait_until(told, wait)
+        wait_for(count_left, len(self._ids), wait)
         return Ended(
             [(row.objects, row.bytes) for row in rows if row.cleaned],
             [
@@ -161,8 +162,10 @@ def storage(as_json: bool) -> None:
 
     with open_access() as access:
         measure = Measure(access.views.folders(datetime.now(UTC)))
-        for info in access.objects.list(""):
-            measure.add(info)
+        with bar("listing objects") as listed:
+            for info in access.objects.list(""):
+                measure.add(info)
+                listed.add(1)
     document = measure.document()
     if as_json:
         write_json(document)

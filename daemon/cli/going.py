@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from daemon.cli.output import cell, show, size, table
+from daemon.cli.progress import bar
 
 if TYPE_CHECKING:
     from schemas.messages import Message
@@ -46,11 +47,14 @@ class Wish(Protocol):
         """Wait for so many seconds, and say what came of it."""
 
 
-def wait_until(holds: Callable[[], bool], seconds: float) -> None:
-    """Look again and again until something holds, or the time is over."""
+def wait_for(count_left: Callable[[], int], total: int, seconds: float) -> None:
+    """Look again and again until nothing is left, or the time is over."""
     pause, end = threading.Event(), time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
-        pause.wait(LOOK_EVERY)
+    with bar("cleaning", total) as shown:
+        while (left := count_left()) and time.monotonic() < end:
+            shown.set(total - left, total, "cleaning")
+            pause.wait(LOOK_EVERY)
+        shown.set(total - left, total, "cleaning")
 
 
 def show_going(going: Sequence[Going]) -> None:

@@ -9,6 +9,7 @@ import click
 
 from daemon.cli.access import Access, open_access
 from daemon.cli.output import as_json
+from daemon.cli.progress import bar
 
 if TYPE_CHECKING:
     from consumers.core.jobs import Jobs
@@ -44,9 +45,11 @@ def plan(file: TextIO, as_json: bool) -> None:
             raise click.ClickException(f"{begun.code}: {begun.why}")
         outlook = Outlook(begun, room_for(begun.model, world.policy))
         with PlanDocument() if as_json else nullcontext(PlanTables()) as page:
-            for part in begun:
-                outlook.add(part)
-                page.add(part)
+            with bar("planning files") as counted:
+                for part in begun:
+                    outlook.add(part)
+                    page.add(part)
+                    counted.set(outlook.files, None, "planning files")
             page.show(outlook)
     if (problem := outlook.refusal()) is not None:
         raise click.ClickException(": ".join(problem))

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, Task
 
-MEMORY = 3600.0
-"""Seconds over which a rate is taken: what waits for Bedrock moves in steps of many minutes."""
-
 
 def on_terminal() -> bool:
     """Tell whether somebody watches: bars go to stderr, so that stdout holds answers only."""
@@ -23,6 +20,7 @@ class Bar:
     def __init__(self, progress: "Progress", what: str, total: int | None) -> None:
         self._progress = progress
         self._task = progress.add_task(what, total=total or None)
+        self._first: int | None = None
 
     def add(self, count: int) -> None:
         """Count some more."""
@@ -30,7 +28,10 @@ class Bar:
 
     def set(self, done: int, total: int | None, what: str) -> None:
         """Say where it stands."""
-        self._progress.update(self._task, completed=done, total=total or None, description=what)
+        self._first = done if self._first is None else self._first
+        self._progress.update(
+            self._task, completed=done, total=total or None, description=what, first=self._first
+        )
 
 
 class NoBar(Bar):
@@ -76,26 +77,33 @@ def _progress() -> "Progress":
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        Told(lambda task: rate(task.speed)),
-        Told(lambda task: left(task.time_remaining)),
+        Told(lambda task: rate(_speed(task))),
+        Told(lambda task: left(task.remaining, _speed(task))),
         console=Console(stderr=True),
         expand=True,
-        speed_estimate_period=MEMORY,
+        redirect_stdout=False,
     )
 
 
-def rate(speed: float | None) -> str:
+def _speed(task: "Task") -> float:
+    """Return how many are done a second since somebody watches: Bedrock moves in steps of many minutes.
+
+    What was done by then says nothing of it.
+    """
+    done = task.completed - task.fields.get("first", 0)
+    return done / task.elapsed if task.elapsed else 0.0
+
+
+def rate(speed: float) -> str:
     """Write how many a second, a minute or an hour, whichever can be read best."""
-    if not speed:
-        return ""
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
-        if speed * seconds >= 1 or unit == "h":
-            break
-    return f"{speed * seconds:.3g}/{unit}"
+        if speed * seconds >= 1:
+            return f"{speed * seconds:.3g}/{unit}"
+    return ""
 
 
-def left(seconds: float | None) -> str:
+def left(remaining: float | None, speed: float) -> str:
     """Write how long it will take yet, where that is known."""
     from daemon.cli.output import duration
 
-    return "" if not seconds else f"{duration(seconds)} left"
+    return f"{duration(remaining / speed)} left" if remaining and speed else ""

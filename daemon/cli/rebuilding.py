@@ -14,6 +14,7 @@ from consumers.core.world import World
 from consumers.rebuild import Desk, Rebuilt, rebuild
 from daemon.adapters.store import SqlStore
 from daemon.cli.access import Access
+from daemon.cli.progress import bar
 from daemon.cli.worlds import world_of
 from daemon.clock import Clock
 from daemon.loop.hold import Hold
@@ -81,7 +82,8 @@ def rebuild_store(access: Access) -> Rebuilt:
     with leases.kept(), leases.hold() as whole:
         _take_turn(whole)
         store.hold_submissions(REASON, parts.clock.now())
-        told = _rebuilt(desk)
+        with bar("restoring from S3 and Bedrock"):
+            told = _rebuilt(desk)
         store.free_submissions(REASON)
     return told
 

@@ -9,6 +9,7 @@ import click
 
 from daemon.cli import completion
 from daemon.cli.access import Access, open_access
+from daemon.cli.progress import bar, on_terminal
 
 LOOK_EVERY = 1.0
 PATIENCE = 60.0
@@ -37,8 +38,7 @@ def reparse(batch: str, wait: bool) -> None:
         access.send(ReparseBatch(batch_id=batch_id))
         click.echo(f"sent reparse_batch for {batch_id}: see `novabatch show {batch_id}`")
         if wait:
-            for line in _waiting(batch_id, before, access):
-                click.echo(line)
+            _show_waiting(batch_id, before, access)
 
 
 def reparse_lines(document: Document) -> Iterator[str]:
@@ -58,7 +58,22 @@ def reparse_lines(document: Document) -> Iterator[str]:
         yield f"          and {document['left'] - len(document['why_left'])} more"
 
 
-def _waiting(batch_id: str, before: Document | None, access: Access) -> Iterator[str]:
+def _show_waiting(batch_id: str, before: Document | None, access: Access) -> None:
+    """Show how far it is, with a bar on a terminal; then what it came to."""
+    told: list[str] = []
+    with bar("waiting for the job_state consumer") as shown:
+        for now in _changes(batch_id, before, access):
+            if now["ended_at"] is not None:
+                told = list(reparse_lines(now))
+            elif on_terminal():
+                shown.set(now["through"], now["chunks"], "reparsed chunks")
+            else:
+                click.echo("\n".join(reparse_lines(now)))
+    for line in told:
+        click.echo(line)
+
+
+def _changes(batch_id: str, before: Document | None, access: Access) -> Iterator[Document]:
     """Yield what there is to say each time it changes, until the reparse has ended."""
     from consumers.attempts import TRIES
 
@@ -68,11 +83,12 @@ def _waiting(batch_id: str, before: Document | None, access: Access) -> Iterator
         now = access.views.reparse_of(batch_id)
         if now is not None and now != told:
             told, doubtful = now, float("inf")
-            yield from reparse_lines(now)
+            yield now
             if now["ended_at"] is not None:
                 return
             if now["failures"] >= max(TRIES, failed + 1):
-                raise click.ClickException("it keeps failing; it is tried again within the hour.")
+                why = f"batch {batch_id} keeps failing: {now['last_error']}"
+                raise click.ClickException(f"{why}\nMend that; it is tried again within the hour.")
         if time.monotonic() > doubtful:
             doubtful = float("inf")
             click.echo(

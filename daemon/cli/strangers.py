@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli.access import Access
-from daemon.cli.going import Ended, Going, wait_until
+from daemon.cli.going import Ended, Going, wait_for
 
 if TYPE_CHECKING:
     from consumers.cleanup.strangers import Stranger
@@ -34,11 +34,11 @@ class Strangers:
         names = {each.folder for each in self.going}
         left = [stranger for stranger in self._named if stranger.name in names]
 
-        def all_gone() -> bool:
+        def count_left() -> int:
             left[:] = [stranger for stranger in left if self._measured(stranger).objects]
-            return not left
+            return len(left)
 
-        wait_until(all_gone, wait)
+        wait_for(count_left, len(left), wait)
         kept = {stranger.name for stranger in left}
         return Ended(
             [(each.objects, each.bytes) for each in self.going if each.folder not in kept],

@@ -1,6 +1,5 @@
 """Waiting for a batch's end, with a bar on a terminal and plain lines elsewhere."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import click
 from consumers.core import layout
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from daemon.cli.access import Access
+from daemon.cli.progress import bar, on_terminal
 
 if TYPE_CHECKING:
     from daemon.adapters.views.standing import Progress
@@ -23,11 +23,30 @@ GOOD = frozenset({BatchState.COMPLETED, BatchState.COMPLETED_WITH_ERRORS})
 def wait_for_end(request_id: str, access: Access) -> None:
     """Wait until a batch has ended; FAILED and CANCELLED end with exit code 1."""
     batch_id = layout.batch_id(request_id)
-    seen = _changes(batch_id, access)
-    last = _with_bar(seen) if sys.stdout.isatty() else _with_lines(seen)
+    try:
+        last = _watched(_changes(batch_id, access))
+    except KeyboardInterrupt as stop:
+        raise click.ClickException(
+            f"stopped waiting; batch {batch_id} goes on: see `novabatch status {batch_id}`, or "
+            f"`novabatch cancel {batch_id}`."
+        ) from stop
     if last.state not in GOOD:
         reason = f": {last.reason}" if last.reason else ""
-        raise click.ClickException(f"batch {batch_id} ended as {last.state}{reason}")
+        raise click.ClickException(
+            f"batch {batch_id} ended as {last.state}{reason}.\n`novabatch show {batch_id}` tells of chunks "
+            f"and refused files, `novabatch retry {batch_id}` sends again what has no result."
+        )
+
+
+def _watched(seen: Iterator["Progress"]) -> "Progress":
+    """Show each change: with a bar on a terminal, on a line elsewhere."""
+    with bar("waiting for the submit consumer") as shown:
+        for now in seen:
+            if on_terminal():
+                shown.set(now.records_through, now.records, _chunks(now))
+            else:
+                click.echo(line(now))
+    return now
 
 
 def _changes(batch_id: str, access: Access) -> Iterator["Progress"]:
@@ -49,26 +68,10 @@ def _changes(batch_id: str, access: Access) -> Iterator["Progress"]:
         pause.wait(LOOK_EVERY)
 
 
-def _with_lines(seen: Iterator["Progress"]) -> "Progress":
-    for now in seen:
-        click.echo(line(now))
-    return now
-
-
-def _with_bar(seen: Iterator["Progress"]) -> "Progress":
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
-    ) as bar:
-        task = bar.add_task("waiting for the submit consumer", total=None)
-        for now in seen:
-            bar.update(task, description=line(now), total=now.records or None, completed=now.records_through)
-    return now
-
-
 def line(now: "Progress") -> str:
     """Say in one line how far a batch is."""
-    return (
-        f"{now.state}  chunks {now.chunks_through}/{now.chunks}  records {now.records_through}/{now.records}"
-    )
+    return f"{_chunks(now)}  records {now.records_through}/{now.records}"
+
+
+def _chunks(now: "Progress") -> str:
+    return f"{now.state}  chunks {now.chunks_through}/{now.chunks}"

@@ -96,7 +96,7 @@ def test_a_reparse_that_keeps_failing_ends_the_wait_with_its_reason(
             sqlite_store.failed(held, "reparse", "the type left the registry", NOW)
 
     result = while_waiting(cloud, sqs, fail)
-    assert (result.exit_code, "it keeps failing" in result.stderr) == (1, True)
+    assert (result.exit_code, "keeps failing: the type left the registry" in result.stderr) == (1, True)
     assert "failed 5 times, the last time: the type left the registry" in result.stdout
 
 

@@ -1,0 +1,78 @@
+"""What a person sees on a terminal of 80 columns: bars with rate and time left, and tables that fit."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from consumers.core.lifecycle import BatchState, ChunkState
+from daemon.adapters.store import SqlStore
+from daemon.cli.progress import left, rate
+from tests.cli.command_line import CommandLine
+from tests.cli.queues import bury
+from tests.cli.terminal import COLUMNS, on_terminal
+from tests.cli.test_sending import REQUEST, finish
+from tests.contracts.planting import NOW, end_job, hold_chunk, plant, submit
+
+
+def ended(store: SqlStore, request_id: str) -> str:
+    (chunk,) = plant(store, request_id)
+    submit(store, chunk)
+    end_job(store, chunk)
+    store.end_chunk(hold_chunk(store, chunk), ChunkState.COMPLETED, "", NOW)
+    return finish(store, request_id, BatchState.COMPLETED)
+
+
+def test_waiting_shows_a_bar_on_a_terminal(cloud: CommandLine, sqlite_store: SqlStore) -> None:
+    ended(sqlite_store, "w")
+    request = json.dumps({**REQUEST, "request_id": "w"})
+    code, seen = on_terminal(cloud.environment, "send", "-", "--wait", stdin=request)
+    assert code == 0
+    last = [line for line in re.split(r"[\r\n]+", seen) if line.strip()][-1]
+    assert re.search(r"COMPLETED  chunks 1/1 ━+ 2/2", last)
+    assert len(last) <= COLUMNS
+
+
+def test_a_redrive_counts_what_it_sends_back(cloud: CommandLine, sqs: Any) -> None:
+    for number in range(3):
+        bury(sqs, json.dumps({"number": number}))
+    code, seen = on_terminal(cloud.environment, "dlq", "redrive", "--queue", "submit")
+    assert code == 0
+    assert re.search(r"sending back ━+ 3/3", seen)
+    assert "sent back 3 messages" in seen
+
+
+def test_a_document_stays_one_document_on_a_terminal_too(cloud: CommandLine, s3: Any) -> None:
+    """The bar goes to stderr; here both are the same terminal, so the document is looked for in between."""
+    code, seen = on_terminal(cloud.environment, "storage", "--json")
+    assert code == 0
+    assert json.loads(seen[seen.index("{") : seen.rindex("}") + 1])["originals"] == {"objects": 0, "bytes": 0}
+
+
+@pytest.mark.parametrize("words", [["status"], ["pending"], ["doctor"], ["dlq", "list", "--queue", "submit"]])
+def test_no_line_is_wider_than_the_terminal(
+    cloud: CommandLine, sqlite_store: SqlStore, sqs: Any, words: list[str]
+) -> None:
+    long = "a-request-with-a-rather-long-name-" + "x" * 60
+    (chunk,) = plant(sqlite_store, long)
+    submit(sqlite_store, chunk)
+    sqlite_store.failed(hold_chunk(sqlite_store, chunk), "fetch", "something long " * 20, NOW)
+    bury(
+        sqs, json.dumps({"type": "submit_batch", "request_id": long}), "because_of_something_with_a_long_name"
+    )
+    _, seen = on_terminal(cloud.environment, *words)
+    assert len(seen.splitlines()) > 3
+    wide = [line for line in seen.splitlines() if len(line) > COLUMNS]
+    assert not [line for line in wide if " " in line.strip()], (
+        "only a name by itself may be wider: to be copied"
+    )
+
+
+@pytest.mark.parametrize(("speed", "said"), [(0.0, ""), (250.0, "250/s"), (0.5, "30/min"), (0.005, "18/h")])
+def test_a_rate_is_told_in_the_unit_that_can_be_read(speed: float, said: str) -> None:
+    assert rate(speed) == said
+
+
+def test_the_time_left_is_told_once_it_is_known() -> None:
+    assert (left(None, 1), left(0, 1), left(7, 0), left(7_400, 2)) == ("", "", "", "1h1m left")
