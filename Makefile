@@ -32,8 +32,8 @@ endif
 demo: $(READY) ## one batch from message to stored results on a local AWS; MEDIA=folder takes your own files, BAD_DAY=1 all faults
 	$(BIN)/python -m deploy.local demo $(if $(MEDIA),"$(MEDIA)") $(if $(BAD_DAY),--bad-day)
 
-up: $(READY) ## the local AWS and the three consumers, until Ctrl-C
-	$(BIN)/python -m deploy.local up
+up: $(READY) ## the local AWS and the three consumers, until Ctrl-C; MONITORING=1 adds Prometheus and the dashboards
+	$(BIN)/python -m deploy.local up $(if $(MONITORING),--monitoring)
 
 test: $(READY) ## all tests, against real parts
 	$(BIN)/python -m pytest

@@ -1,6 +1,6 @@
 """One consumer from inside: slots, lease, acknowledgements, process. Drawn for each process apart."""
 
-from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile
+from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile, table
 
 Q = '{queue=~"$queue"}'
 RATE = "[$__rate_interval]"
@@ -21,7 +21,7 @@ LOOP = Row(
             "s",
             "Grows without end where a handler is stuck.",
             (f"novabatch_consumer_inflight_oldest_seconds{Q}", WHO),
-        ),
+        ).to("MessageStuck"),
         graph(
             "Polls by result",
             "ops",
@@ -30,19 +30,19 @@ LOOP = Row(
                 f"sum by (queue, result) (rate(novabatch_consumer_receives_total{Q}{RATE}))",
                 "{{queue}} {{result}}",
             ),
-        ),
+        ).to("PollErrors"),
         graph(
             "Since the last poll",
             "s",
             "Over two minutes: stalled, paused, or all slots busy.",
             (f"time() - novabatch_consumer_last_poll_timestamp_seconds{Q}", WHO),
-        ),
+        ).to("ConsumerStalled"),
         graph(
             "Polling rests",
             "short",
             "1 while what the stages need is down.",
             (f"novabatch_consumer_paused{Q}", WHO),
-        ),
+        ).to("CircuitOpen"),
         graph(
             "Wait in the queue",
             "s",
@@ -51,7 +51,7 @@ LOOP = Row(
                 quantile(0.95, f"novabatch_consumer_queue_wait_seconds_bucket{Q}", ", queue"),
                 "{{queue}}",
             ),
-        ),
+        ).to("FreshnessBudgetBurnFast", "FreshnessBudgetBurnSlow"),
     ),
 )
 
@@ -78,7 +78,7 @@ LEASE = Row(
             "short",
             "Lost in the middle of work.",
             (f"sum by (queue) (increase(novabatch_consumer_leases_lost_total{Q}[1h]))", "{{queue}}"),
-        ),
+        ).to("LeaseLost"),
         graph(
             "Deletions",
             "ops",
@@ -124,11 +124,15 @@ PROCESS = Row(
             "And how many may be open is process_max_fds.",
             ('process_open_fds{job="novabatch"}', "{{instance}}"),
         ),
-        graph(
+        table(
             "Versions",
             "short",
             "Processes of each version; two only during a deployment.",
-            ("count by (version) (novabatch_build_info)", "{{version}}"),
+            "count by (consumer, version, python) (novabatch_build_info)",
+            "consumer",
+            "version",
+            "python",
+            "processes",
         ),
         graph(
             "Given back at a stop",

@@ -1,62 +1,62 @@
-"""Is it well? One row of tiles, then each queue."""
+"""Is it well, and if not, what is wrong? Tiles and lists first, then each queue."""
 
-from deploy.grafana.panel import Dashboard, Panel, Query, Row, Variable, graph, quantile, stack, tile
+from dataclasses import replace
 
-Q = 'queue=~"$queue"'
+from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile, stack
+from deploy.grafana.wellness import LIMIT, REFUSALS, USED, WELL, WRONG, M, Q
+
 BACKLOG = f'max by (queue) (novabatch_queue_messages{{dlq="false", state="visible", {Q}}})'
 HANDLED = f"sum by (queue) (rate(novabatch_consumer_messages_total{{{Q}}}[$__rate_interval]))"
 FAILED = f'novabatch_consumer_messages_total{{outcome=~"retry|poison|lease_lost", {Q}}}'
 ALL = f"novabatch_consumer_messages_total{{{Q}}}"
 DURATION = f"novabatch_consumer_message_duration_seconds_bucket{{{Q}}}"
+FAILING = f"{{{REFUSALS}}}[$__rate_interval]"
+OF_CHUNKS = f"and on (model) max by (model) (novabatch_chunks{{{M}}})"
+ON_THEIR_WAY = f'novabatch_chunks{{state!~"COMPLETED|CANCELLED", {M}}}'
 
-
-WELL = Row(
-    "Is it well?",
+WAITING = Row(
+    "Backlog",
     (
-        tile(
-            "Consumers down",
-            "short",
-            'count(up{job="novabatch"} == 0) or vector(0)',
-            "Processes that do not answer. A process that is not scraped at all does not show.",
-            ("red", 1),
-        ),
-        tile(
-            "Longest since a poll",
+        graph("Visible messages", "short", "What waits in each queue.", (BACKLOG, "{{queue}}"))
+        .into("queue")
+        .to("OldestMessageTooOld"),
+        graph(
+            "Drain time",
             "s",
-            f"max(time() - novabatch_consumer_last_poll_timestamp_seconds{{{Q}}})",
-            "A poll takes 20 s at most while a slot is free; longer: stalled, paused, or all slots busy.",
-            ("yellow", 60),
-            ("red", 120),
-        ),
-        tile(
-            "Oldest message",
-            "s",
-            f"max(novabatch_queue_oldest_message_age_seconds{{{Q}}})",
-            "Age of the oldest message last received.",
-            ("yellow", 300),
-            ("red", 3600),
-        ),
-        tile(
-            "Dead letters",
+            "How long the backlog takes at the present rate; infinite where nothing is handled.",
+            (f"{BACKLOG} / {HANDLED}", "{{queue}}"),
+        ).into("queue"),
+        replace(
+            graph(
+                "Oldest message by queue",
+                "s",
+                "Age of the oldest message last received; the goal is five minutes.",
+                (f"max by (queue) (novabatch_queue_oldest_message_age_seconds{{{Q}}})", "{{queue}}"),
+            ),
+            steps=(("red", 300),),
+        )
+        .into("queue")
+        .to("OldestMessageTooOld", "MessagesAboutToExpire"),
+        stack(
+            "Chunks on their way",
             "short",
-            f'sum(max by (queue) (novabatch_queue_messages{{dlq="true", state="visible", {Q}}}))',
-            "See novabatch dlq list.",
-            ("red", 1),
-        ),
-        tile(
-            "Findings",
+            "READY ones wait for a slot, ENDED ones for their results to be stored.",
+            (
+                f"sum by (state) (max by (state, model) ({ON_THEIR_WAY}))",
+                "{{state}}",
+            ),
+        )
+        .to("SlotsSaturated", "JobOverdue")
+        .saying("none"),
+        graph(
+            "Slots",
             "short",
-            "sum(max by (kind) (novabatch_findings))",
-            "Things a person should look at.",
-            ("yellow", 1),
-        ),
-        tile(
-            "Paused models",
-            "short",
-            "sum(max by (model, reason) (novabatch_paused))",
-            "Models whose submissions are stopped, once for each reason.",
-            ("red", 1),
-        ),
+            "Jobs open and jobs that may be open, of models that have chunks.",
+            (f"{USED} {OF_CHUNKS}", "{{model}} used"),
+            (f"{LIMIT} {OF_CHUNKS}", "{{model}} limit"),
+        )
+        .to("SlotsSaturated")
+        .saying("no chunks yet"),
     ),
 )
 
@@ -71,13 +71,15 @@ RED = Row(
                 f"sum by (queue) (rate(novabatch_consumer_messages_received_total{{{Q}}}[$__rate_interval]))",
                 "{{queue}}",
             ),
-        ),
+        ).into("queue"),
         stack(
             "Handled by outcome",
             "ops",
             "What came of the messages.",
-            (f"sum by (queue, outcome) (rate({ALL}[$__rate_interval]))", "{{queue}} {{outcome}}"),
-        ),
+            (f"sum by (queue, outcome) (rate({ALL}[$__rate_interval])) > 0", "{{queue}} {{outcome}}"),
+        )
+        .into("queue")
+        .saying("nothing was handled"),
         graph(
             "Failure ratio",
             "percentunit",
@@ -86,7 +88,9 @@ RED = Row(
                 f"sum by (queue) (rate({FAILED}[$__rate_interval])) / {HANDLED}",
                 "{{queue}}",
             ),
-        ),
+        )
+        .into("queue")
+        .to("HighFailureRatio", "LeaseLost"),
         graph(
             "Time to handle",
             "s",
@@ -94,51 +98,37 @@ RED = Row(
             (quantile(0.5, DURATION, ", queue"), "{{queue}} p50"),
             (quantile(0.95, DURATION, ", queue"), "{{queue}} p95"),
             (quantile(0.99, DURATION, ", queue"), "{{queue}} p99"),
-        ),
+        )
+        .into("queue")
+        .to("MessageStuck"),
         graph(
             "Calls to AWS that fail",
             "ops",
-            "By service and error, ok left out; SQS apart.",
+            "By service and error; that an object is not there is no failure.",
             (
-                'sum by (service, code) (rate(novabatch_aws_requests_total{code!="ok"}[$__rate_interval]))',
+                f"sum by (service, code) (rate(novabatch_aws_requests_total{FAILING}))",
                 "{{service}} {{code}}",
             ),
             (
-                'sum by (code) (rate(novabatch_consumer_sqs_requests_total{code!="ok"}[$__rate_interval]))',
+                f"sum by (code) (rate(novabatch_consumer_sqs_requests_total{FAILING}))",
                 "sqs {{code}}",
             ),
-        ),
+        ).saying("none"),
         graph(
             "Dependency down",
             "short",
             "1 while what a queue's stages depend on is down.",
             ("max by (dependency) (novabatch_consumer_circuit_state)", "{{dependency}}"),
-        ),
-    ),
-)
-
-WAITING = Row(
-    "Backlog",
-    (
-        graph("Visible messages", "short", "What waits in each queue.", (BACKLOG, "{{queue}}")),
-        graph(
-            "Drain time",
-            "s",
-            "How long the backlog takes at the present rate; infinite where nothing is handled.",
-            (f"{BACKLOG} / {HANDLED}", "{{queue}}"),
-        ),
-        Panel(
-            "Oldest message",
-            "s",
-            (Query(f"max by (queue) (novabatch_queue_oldest_message_age_seconds{{{Q}}})", "{{queue}}"),),
-            "Age of the oldest message last received.",
-        ),
+        ).to("CircuitOpen"),
     ),
 )
 
 OVERVIEW = Dashboard(
     "novabatch-overview",
     "novabatch: overview",
-    (WELL, RED, WAITING),
-    (Variable("queue", "novabatch_consumer_slots_configured"),),
+    (WELL, WRONG, WAITING, RED),
+    (
+        Variable("queue", "novabatch_consumer_slots_configured"),
+        Variable("model", "novabatch_slots_limit"),
+    ),
 )

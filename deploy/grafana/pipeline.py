@@ -3,31 +3,36 @@
 from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile, stack
 
 M = 'model=~"$model"'
+ID = 'model=~"(.+[.])?$model"'  # a profile's id ends with its base model
 RATE = "[$__rate_interval]"
-TIMES = f"novabatch_job_duration_seconds_bucket{{{M}}}"
+TIMES = f"novabatch_job_duration_seconds_bucket{{{ID}}}"
+SPENT = f"increase(novabatch_cost_usd_total{{{ID}}}[1d])"
 
 WORK = Row(
-    "Chunks and slots",
+    "Batches, chunks and slots",
     (
         stack(
             "Chunks by state",
             "short",
             "From the store.",
             (f"sum by (state) (max by (state, model) (novabatch_chunks{{{M}}}))", "{{state}}"),
-        ),
+            width=6,
+        ).saying("none yet"),
         graph(
             "Slots",
             "short",
             "Jobs open and jobs that may be open.",
             (f"max by (model) (novabatch_slots_used{{{M}}})", "{{model}} used"),
             (f"max by (model) (novabatch_slots_limit{{{M}}})", "{{model}} limit"),
-        ),
+            width=6,
+        ).to("SlotsSaturated"),
         graph(
             "Empty slots while chunks wait",
             "s",
             "Seconds lost in the last hour.",
             (f"sum by (model) (increase(novabatch_slot_idle_seconds_total{{{M}}}[1h]))", "{{model}}"),
-        ),
+            width=6,
+        ).to("ModelPaused", "WorkFailing"),
         stack(
             "Files decided",
             "ops",
@@ -59,14 +64,19 @@ JOBS = Row(
             "Jobs in the last hour",
             "short",
             "By the status they reached.",
-            (f"sum by (model, status) (increase(novabatch_jobs_total{{{M}}}[1h]))", "{{model}} {{status}}"),
-        ),
+            (
+                f"sum by (model, status) (increase(novabatch_jobs_total{{{ID}}}[1h])) > 0",
+                "{{model}} {{status}}",
+            ),
+        )
+        .to("ModelPaused")
+        .saying("none"),
         graph(
             "Oldest open job",
             "s",
             "Age since its creation.",
             (f"max by (model) (novabatch_job_oldest_seconds{{{M}}})", "{{model}}"),
-        ),
+        ).to("JobOverdue"),
         graph(
             "Time of a job",
             "s",
@@ -91,13 +101,15 @@ JOBS = Row(
             "s",
             "95th percentile.",
             (quantile(0.95, "novabatch_ingest_seconds_bucket"), "p95"),
-        ),
+        ).to("WorkFailing"),
         graph(
-            "Reconciler's messages",
-            "ops",
-            "What had to be set going again.",
-            (f"sum by (action) (rate(novabatch_reconcile_actions_total{RATE}))", "{{action}}"),
-        ),
+            "Set going by the reconciler, last 10 minutes",
+            "short",
+            "event_missed: job ends that no event told. The rest: work that somebody let go of.",
+            ("sum by (action) (increase(novabatch_reconcile_actions_total[10m])) > 0.5", "{{action}}"),
+        )
+        .to("NothingReconciled")
+        .saying("nothing"),
     ),
 )
 
@@ -109,23 +121,26 @@ MONEY = Row(
             "short",
             "Bought, by direction.",
             (
-                f"sum by (model, direction) (increase(novabatch_tokens_total{{{M}}}[1h]))",
+                f"sum by (model, direction) (increase(novabatch_tokens_total{{{ID}}}[1h])) > 0",
                 "{{model}} {{direction}}",
             ),
-        ),
+            width=6,
+        ).saying("none"),
         graph(
             "Cost in the last day",
             "currencyUSD",
             "Spent, where the price is known.",
-            (f"sum by (model) (increase(novabatch_cost_usd_total{{{M}}}[1d]))", "{{model}}"),
-        ),
+            (f"sum by (model) ({SPENT}) > 0", "{{model}}"),
+            width=6,
+        ).saying("nothing was spent"),
         graph(
             "Today against the budget",
             "currencyUSD",
             "Committed today (UTC); no budget line where none is set.",
             ("max(novabatch_day_committed_usd)", "committed"),
             ("max(novabatch_day_budget_usd)", "budget"),
-        ),
+            width=6,
+        ).to("BudgetReached"),
     ),
 )
 

@@ -1,8 +1,10 @@
 """What lies in the bucket, and what was cleaned."""
 
-from deploy.grafana.panel import Dashboard, Row, graph, stack
+from deploy.grafana.panel import Dashboard, Row, Variable, graph, stack
 
-BYTES = "max by (area) (novabatch_storage_bytes)"
+A = 'area=~"$area"'
+BYTES = f"max by (area) (novabatch_storage_bytes{{{A}}})"
+LEAST = f"min by (area) (min_over_time(novabatch_storage_bytes{{{A}}}[1d]))"
 
 LIES = Row(
     "In the bucket, measured hourly",
@@ -12,22 +14,19 @@ LIES = Row(
             "bytes",
             "One process lists the bucket.",
             (BYTES, "{{area}}"),
-        ),
+        ).to("StorageGrowing"),
         stack(
             "Objects by area",
             "short",
             "One process lists the bucket.",
-            ("max by (area) (novabatch_storage_objects)", "{{area}}"),
+            (f"max by (area) (novabatch_storage_objects{{{A}}})", "{{area}}"),
         ),
         graph(
             "Growth in a day",
             "bytes",
-            "Bytes more than a day ago; shrinking is not drawn.",
-            (
-                f"clamp_min({BYTES} - max by (area) (novabatch_storage_bytes offset 1d), 0)",
-                "{{area}}",
-            ),
-        ),
+            "Bytes above the least of the last day.",
+            (f"{BYTES} - {LEAST}", "{{area}}"),
+        ).to("StorageGrowing"),
     ),
 )
 
@@ -53,12 +52,17 @@ CLEANED = Row(
             ("sum(rate(novabatch_bytes_copied_total[$__rate_interval]))", "copied"),
         ),
         graph(
-            "Findings",
+            "Findings of cleaning",
             "short",
-            "cleanup_failing and raw_failing: a folder that cannot be emptied.",
-            ("max by (kind) (novabatch_findings)", "{{kind}}"),
-        ),
+            "Folders and raw lines that cannot be deleted.",
+            ('max by (kind) (novabatch_findings{kind=~"cleanup_failing|raw_failing"})', "{{kind}}"),
+        ).to("CleanupFailing"),
     ),
 )
 
-STORAGE = Dashboard("novabatch-storage", "novabatch: storage and cleanup", (LIES, CLEANED))
+STORAGE = Dashboard(
+    "novabatch-storage",
+    "novabatch: storage and cleanup",
+    (LIES, CLEANED),
+    (Variable("area", "novabatch_storage_bytes"),),
+)

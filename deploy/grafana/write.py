@@ -1,4 +1,4 @@
-"""From declarations to Grafana's JSON."""
+"""From declarations to Grafana's JSON: the page around the panels."""
 
 import json
 from collections.abc import Iterator
@@ -6,19 +6,20 @@ from itertools import count
 from typing import Any
 
 from deploy.grafana.panel import Dashboard, Panel, Row, Variable
+from deploy.grafana.write_panel import SOURCE, at, write
 
 SCHEMA = 41  # Grafana 11.6
 COLUMNS = 24
-SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+RUNBOOK = "/public/novabatch/runbook.md"
 Json = dict[str, Any]
 
 
-def text(dashboard: Dashboard) -> str:
-    """Return the file of a dashboard."""
-    return json.dumps(_dashboard(dashboard), indent=1) + "\n"
+def text(dashboard: Dashboard, runbook: str = RUNBOOK) -> str:
+    """Return the file of a dashboard; ``runbook`` is the address of the runbook's page."""
+    return json.dumps(_dashboard(dashboard, runbook), indent=1) + "\n"
 
 
-def _dashboard(dashboard: Dashboard) -> Json:
+def _dashboard(dashboard: Dashboard, runbook: str) -> Json:
     return {
         "uid": dashboard.uid,
         "title": dashboard.title,
@@ -30,8 +31,8 @@ def _dashboard(dashboard: Dashboard) -> Json:
         "time": {"from": "now-6h", "to": "now"},
         "timezone": "browser",
         "links": [_links()],
-        "templating": {"list": [_datasource(), *map(_variable, dashboard.variables)]},
-        "annotations": {"list": []},
+        "templating": {"list": [_datasource(), *map(_variable, dashboard.variables), _runbook(runbook)]},
+        "annotations": {"list": [_versions()]},
         "panels": list(_placed(dashboard)),
     }
 
@@ -39,12 +40,12 @@ def _dashboard(dashboard: Dashboard) -> Json:
 def _placed(dashboard: Dashboard) -> Iterator[Json]:
     ids, top = count(1), 0
     for row in dashboard.rows:
-        yield {"id": next(ids), "type": "row", "title": row.title, "collapsed": False, "panels": []} | _at(
+        yield {"id": next(ids), "type": "row", "title": row.title, "collapsed": False, "panels": []} | at(
             0, top, COLUMNS, 1
         )
         top += 1
         for panel, left, down in _places(row):
-            yield {"id": next(ids)} | _panel(panel) | _at(left, top + down, panel.width, panel.height)
+            yield {"id": next(ids)} | write(panel) | at(left, top + down, panel.width, panel.height)
         top += max(down + panel.height for panel, _, down in _places(row))
 
 
@@ -58,50 +59,12 @@ def _places(row: Row) -> Iterator[tuple[Panel, int, int]]:
         left, line = left + panel.width, max(line, panel.height)
 
 
-def _at(x: int, y: int, w: int, h: int) -> Json:
-    return {"gridPos": {"x": x, "y": y, "w": w, "h": h}}
-
-
-def _panel(panel: Panel) -> Json:
-    return {
-        "type": panel.kind,
-        "title": panel.title,
-        "description": panel.about,
-        "datasource": SOURCE,
-        "targets": [
-            {"refId": chr(65 + n), "datasource": SOURCE, "expr": each.expr, "legendFormat": each.legend}
-            | ({"instant": True, "range": False} if panel.kind == "stat" else {})
-            for n, each in enumerate(panel.queries)
-        ],
-        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
-        "options": _stat() if panel.kind == "stat" else _lines(),
-    }
-
-
-def _defaults(panel: Panel) -> Json:
-    steps = [{"color": "green", "value": None}, *({"color": c, "value": v} for c, v in panel.steps)]
-    said: Json = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
-    if panel.kind == "stat":
-        return said | {"color": {"mode": "thresholds"}}
-    stacking = {"mode": "normal" if panel.stacked else "none", "group": "A"}
-    custom = {"drawStyle": "line", "fillOpacity": panel.stacked, "showPoints": "never", "stacking": stacking}
-    return said | {"color": {"mode": "palette-classic"}, "min": 0, "custom": custom}
-
-
-def _stat() -> Json:
-    reduce = {"calcs": ["lastNotNull"], "fields": "", "values": False}
-    return {"reduceOptions": reduce, "colorMode": "background", "graphMode": "none", "textMode": "auto"}
-
-
-def _lines() -> Json:
-    legend = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
-    return {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
-
-
 def _links() -> Json:
     return {
         "type": "dashboards",
         "title": "novabatch",
+        "icon": "external link",
+        "tooltip": "The other pages of novabatch",
         "tags": ["novabatch"],
         "asDropdown": False,
         "includeVars": True,
@@ -110,8 +73,28 @@ def _links() -> Json:
     }
 
 
+def _versions() -> Json:
+    """Mark the moments at which another version appears."""
+    by = "count by (version) (novabatch_build_info"
+    return {
+        "name": "New versions",
+        "datasource": SOURCE,
+        "enable": True,
+        "iconColor": "blue",
+        "expr": f"{by}) unless {by} offset 5m)",
+        "titleFormat": "novabatch {{version}}",
+        "step": "60s",
+    }
+
+
 def _datasource() -> Json:
     return {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Data source"}
+
+
+def _runbook(address: str) -> Json:
+    """Let a person say where the runbook lies; the links of the panels begin with it."""
+    chosen = {"text": address, "value": address}
+    return {"name": "runbook", "type": "textbox", "label": "Runbook", "query": address, "current": chosen}
 
 
 def _variable(variable: Variable) -> Json:
@@ -120,7 +103,6 @@ def _variable(variable: Variable) -> Json:
         "name": variable.name,
         "type": "query",
         "datasource": SOURCE,
-        "definition": asked,
         "query": {"query": asked, "refId": "A"},
         "includeAll": True,
         "allValue": ".*",

@@ -15,9 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "demo":
         demo = import_module("deploy.local.demo")
         return int(demo.run(chosen.media, chosen.dir, *([demo.BadDay] if chosen.bad_day else [])))
-    from deploy.local import up
+    from deploy.local import monitoring, up
 
-    return up.run(chosen.dir, chosen.port, consumers=chosen.consumers)
+    beside = [monitoring.beside] if chosen.monitoring else []
+    return up.run(chosen.dir, chosen.port, *beside, consumers=chosen.consumers)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=_port, help="port of the local AWS (default: 5555, or a free one)")
     up.add_argument(
         "--no-consumers", dest="consumers", action="store_false", help="only the local AWS and its stack"
+    )
+    up.add_argument(
+        "--monitoring", action="store_true", help="a Prometheus beside it, with rules, alerts and dashboards"
     )
     demo = commands.add_parser("demo", help="run one batch from message to stored results, then exit")
     demo.add_argument(

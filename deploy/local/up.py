@@ -5,8 +5,8 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -168,7 +168,18 @@ def _migrate(local: Local) -> None:
         raise CannotStartError(f"novabatch migrate failed:\n{child.tail()}")
 
 
-def run(directory: Path, port: int | None, *, consumers: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What runs beside the environment, and the lines that announce it."""
+
+    child: Child
+    lines: Sequence[str]
+
+
+Beside = Callable[[Local], AbstractContextManager[Guest]]
+
+
+def run(directory: Path, port: int | None, *beside: Beside, consumers: bool) -> int:
     """Run until Ctrl-C or SIGTERM, or until a child ends by itself; return the exit code."""
     asked_to_stop = threading.Event()
 
@@ -179,9 +190,10 @@ def run(directory: Path, port: int | None, *, consumers: bool) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)  # a shell starts background jobs with SIGINT ignored
     try:
-        with running(directory, port, consumers=consumers) as local:
-            _announce(local)
-            return _watch(local, asked_to_stop)
+        with running(directory, port, consumers=consumers) as local, ExitStack() as more:
+            guests = [more.enter_context(each(local)) for each in beside]
+            _announce(local, guests)
+            return _watch(local, guests, asked_to_stop)
     except KeyboardInterrupt:
         return 0
     except (CannotStartError, processes.NotStartedError) as error:
@@ -189,14 +201,16 @@ def run(directory: Path, port: int | None, *, consumers: bool) -> int:
         return 1
 
 
-def _announce(local: Local) -> None:
+def _announce(local: Local, guests: Sequence[Guest]) -> None:
     for name, port in local.ports.items():
         print(f"{name}: http://{processes.HOST}:{port}/metrics")
+    for line in (line for guest in guests for line in guest.lines):
+        print(line)
     print(f"ready: {local.server.url}; source {_quoted(str(local.directory.resolve() / 'env'))}", flush=True)
 
 
-def _watch(local: Local, asked_to_stop: threading.Event) -> int:
-    children = [local.server.child, *local.consumers.values()]
+def _watch(local: Local, guests: Sequence[Guest], asked_to_stop: threading.Event) -> int:
+    children = [local.server.child, *local.consumers.values(), *(guest.child for guest in guests)]
     while not asked_to_stop.wait(0.5):
         for child in children:
             if child.process.poll() is not None:

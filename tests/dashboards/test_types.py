@@ -1,0 +1,67 @@
+"""The dashboards against the types that Grafana publishes, by the TypeScript compiler."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.grafana.__main__ import DASHBOARDS
+from deploy.grafana.write import text
+from deploy.local.monitoring import CACHE
+
+PACKAGES = ("@grafana/schema@11.6.0", "typescript@5.7.3")
+INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix")
+TYPES = Path(__file__).with_name("dashboard.ts")
+OPTIONS = ("--noEmit", "--strict", "--skipLibCheck", "--module", "esnext", "--moduleResolution", "node")
+WRONG = {
+    '"colorMode": "background"': '"colorMode": "backgrund"',
+    '"unit": "short"': '"unit": 7',
+    '"steps": [': '"step": [',
+    '"legendFormat": ""': '"legend": ""',
+}
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Path:
+    """The folder that holds Grafana's types and the compiler, fetched once for all runs."""
+    folder = CACHE / "-".join(["grafana-types", *(name.rpartition("@")[2] for name in PACKAGES)])
+    if not (folder / "node_modules/.bin/tsc").exists():
+        fetch(folder)
+    return folder
+
+
+def fetch(folder: Path) -> None:
+    target = folder.with_name(f"{folder.name}.{os.getpid()}")
+    try:
+        target.mkdir(parents=True)
+        subprocess.run([*INSTALL, str(target), *PACKAGES], check=True, capture_output=True, timeout=120)
+        target.rename(folder)
+    except (OSError, subprocess.SubprocessError):
+        shutil.rmtree(target, ignore_errors=True)
+        if not (folder / "node_modules").exists():
+            pytest.skip(f"npm cannot fetch {' and '.join(PACKAGES)}")
+
+
+def check(compiler: Path, folder: Path, dashboards: dict[str, str]) -> str:
+    """Return what the compiler says against the dashboards."""
+    (folder / "node_modules").symlink_to(compiler / "node_modules")
+    shutil.copy(TYPES, folder)
+    for name, body in dashboards.items():
+        said = f'import type {{ Generated }} from "./dashboard";\nexport const it: Generated = {body};\n'
+        (folder / f"{name}.ts").write_text(said)
+    command = [str(compiler / "node_modules/.bin/tsc"), *OPTIONS, *(f"{name}.ts" for name in dashboards)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120).stdout
+
+
+def test_every_dashboard_is_of_the_type_that_grafana_publishes(compiler: Path, tmp_path: Path) -> None:
+    assert check(compiler, tmp_path, {each.uid: text(each) for each in DASHBOARDS}) == ""
+
+
+def test_the_types_refuse_what_grafana_does_not_know(compiler: Path, tmp_path: Path) -> None:
+    overview = text(DASHBOARDS[0])
+    spoilt = {f"spoilt-{n}": overview.replace(was, now, 1) for n, (was, now) in enumerate(WRONG.items())}
+    assert overview not in spoilt.values()
+    said = check(compiler, tmp_path, spoilt)
+    assert [name for name in spoilt if f"{name}.ts" not in said] == []
