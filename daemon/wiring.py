@@ -17,7 +17,7 @@ from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.figures import StoreFigures
 from daemon.adapters.local_media import MediaRoots
 from daemon.adapters.s3 import PATIENT, S3Objects
-from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.store import SqlStore, make_engine, migrate, schema_serves
 from daemon.adapters.views import Views
 from daemon.analysis_files import read_analyses
 from daemon.app import App, CannotStart
@@ -240,7 +240,7 @@ def wire(settings: Settings, roles: Sequence[Role]) -> App:
 
 def prepare_database(engine: Engine, actor: str = "unknown") -> None:
     """Bring SQLite to the schema of this version; on PostgreSQL that is an operator's decision."""
-    if schema_is_current(engine):
+    if schema_serves(engine):
         return
     if engine.dialect.name == "sqlite":
         migrate(engine, actor)

@@ -198,14 +198,16 @@ def shown(engine: "Engine") -> str:
 def _check_schema(engine: "Engine") -> None:
     from sqlalchemy import inspect
 
+    from daemon.adapters.store import schema_serves
     from daemon.adapters.store.database import Database
     from daemon.adapters.tables import batches
 
+    if schema_serves(engine):
+        return
     with Database(engine).read() as connection:
-        if not inspect(connection).has_table(batches.name):
-            raise click.ClickException(
-                f"database {shown(engine)} has no tables yet: run `novabatch migrate`."
-            )
+        there = inspect(connection).has_table(batches.name)
+    what = "has an earlier schema than this version needs" if there else "has no tables yet"
+    raise click.ClickException(f"database {shown(engine)} {what}: run `novabatch migrate`.")
 
 
 def _body(message: "Message") -> str:

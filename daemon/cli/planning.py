@@ -94,13 +94,13 @@ def _world(access: Access) -> "World":
 
 def _store(access: Access) -> object:
     """Open the database if it is there, in this version's schema; SQLite would make a new file."""
-    from daemon.adapters.store import schema_is_current
+    from daemon.adapters.store import schema_serves
     from daemon.adapters.store.engine import sqlite_file
 
     file = sqlite_file(access.settings.database_url)
     if file is not None and not file.exists():
         raise click.ClickException(f"there is no database {file} yet")
-    if not schema_is_current(access.engine):
+    if not schema_serves(access.engine):
         raise click.ClickException(
             "the database has another schema than this version: run `novabatch migrate`"
         )

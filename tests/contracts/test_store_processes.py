@@ -12,7 +12,7 @@ from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState, JobStatus
 from consumers.core.rows import Gate, Leased
 from consumers.core.store import Store
-from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.store import SqlStore, make_engine, migrate, schema_serves
 from tests.contracts.planting import (
     LONG,
     MODEL,
@@ -56,7 +56,7 @@ def migrate_one(work: Work) -> int:
     """Migrate a database; returns whether it is current then."""
     engine = make_engine(work[0])
     migrate(engine)
-    current = schema_is_current(engine)
+    current = schema_serves(engine)
     engine.dispose()
     return int(current)
 

@@ -6,9 +6,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from consumers.core.faults import Rejected
-from daemon.adapters.store import SqlStore, make_engine, migrate, schema_is_current
+from daemon.adapters.store import SqlStore, make_engine, migrate, schema_serves
 from daemon.adapters.store.schema import MIGRATIONS, newest_revision
 from daemon.adapters.tables import metadata
+from daemon.wiring import prepare_database
 
 
 def test_the_migrations_make_the_tables_as_declared(store: SqlStore) -> None:
@@ -36,19 +37,31 @@ def test_the_migrations_make_the_indexes_with_their_conditions(store: SqlStore) 
 
 def test_migrating_again_changes_nothing(empty_url: str) -> None:
     engine = make_engine(empty_url)
-    assert not schema_is_current(engine)
+    assert not schema_serves(engine)
     migrate(engine)
-    assert schema_is_current(engine)
+    assert schema_serves(engine)
     migrate(engine)
-    assert schema_is_current(engine)
+    assert schema_serves(engine)
     engine.dispose()
 
 
-def test_a_schema_of_another_version_is_not_current(store: SqlStore) -> None:
-    assert schema_is_current(store.engine)
+@pytest.mark.parametrize("version", ["0008", "other"])
+def test_an_earlier_schema_or_somebody_elses_does_not_serve(store: SqlStore, version: str) -> None:
+    assert schema_serves(store.engine)
+    _call_it(store, version)
+    assert not schema_serves(store.engine)
+
+
+def test_a_program_of_the_version_before_works_on_a_later_schema_and_leaves_it_alone(store: SqlStore) -> None:
+    _call_it(store, "9999")
+    migrate(store.engine)
+    assert schema_serves(store.engine)
+    prepare_database(store.engine)
+
+
+def _call_it(store: SqlStore, version: str) -> None:
     with store.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'other'"))
-    assert not schema_is_current(store.engine)
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 
 
 def test_sqlite_needs_a_file() -> None:

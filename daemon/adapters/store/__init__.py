@@ -27,14 +27,14 @@ from daemon.adapters.store.restoring import Restoring
 from daemon.adapters.store.results import Results
 from daemon.adapters.store.reuse import Reuse
 from daemon.adapters.store.rounds import Rounds
-from daemon.adapters.store.schema import migrate, schema_is_current
+from daemon.adapters.store.schema import migrate, schema_serves
 from daemon.adapters.store.slots import Slots
 from daemon.adapters.store.splits import Splits
 from daemon.adapters.store.stopping import Stopping
 from daemon.adapters.store.sums import Sums
 from daemon.adapters.store.watch import Watch
 
-__all__ = ["SqlStore", "make_engine", "migrate", "schema_is_current"]
+__all__ = ["SqlStore", "make_engine", "migrate", "schema_serves"]
 
 
 class SqlStore(

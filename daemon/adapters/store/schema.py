@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from consumers.core.rows import Verb
 from daemon.adapters.store.auditing import note
-from daemon.adapters.store.database import border
+from daemon.adapters.store.database import Database, border
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,24 +25,27 @@ def migrate(engine: Engine, actor: str = "unknown") -> None:
 
     with border(), engine.begin() as connection:
         _lock(connection)
+        before = _revisions(connection)
+        if _serve(before):
+            return
         config = _config()
         config.attributes["connection"] = connection
-        before = _revisions(connection)
         command.upgrade(config, "head")
-        if before != _revisions(connection):
-            note(
-                connection,
-                actor,
-                Verb.MIGRATE,
-                newest_revision(),
-                detail=f"from {', '.join(before) or 'none'}",
-            )
+        detail = f"from {', '.join(before) or 'none'}"
+        note(connection, actor, Verb.MIGRATE, newest_revision(), detail=detail)
 
 
-def schema_is_current(engine: Engine) -> bool:
-    """Tell whether the database has exactly the schema this version needs; loads no Alembic."""
-    with border(), engine.connect() as connection:
-        return _revisions(connection) == [newest_revision()]
+def schema_serves(engine: Engine) -> bool:
+    """Tell whether the database has the schema this version needs, or a later one; loads no Alembic.
+
+    Migrations only add, so consumers of the version before work on, and may start anew, beside this one's.
+    """
+    with Database(engine).read() as connection:
+        return _serve(_revisions(connection))
+
+
+def _serve(revisions: list[str]) -> bool:
+    return any(each.isdecimal() and each >= newest_revision() for each in revisions)
 
 
 def _revisions(connection: Connection) -> list[str]:

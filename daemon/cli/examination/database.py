@@ -16,12 +16,12 @@ def examine(access: Access) -> Iterator[Check]:
 
 
 def _database(access: Access) -> str:
-    from daemon.adapters.store import schema_is_current
+    from daemon.adapters.store import schema_serves
     from daemon.adapters.store.database import Database
 
     engine = access.open_database()
     with Database(engine).read():
         pass
-    if not schema_is_current(engine):
+    if not schema_serves(engine):
         raise click.ClickException(f"{shown(engine)} does not have the schema of this version")
     return f"{shown(engine)}, schema is current"
