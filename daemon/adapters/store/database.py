@@ -57,6 +57,9 @@ class Database:
             yield connection
 
 
+_NO_PRIVILEGE = "42501"  # PostgreSQL: Appendix A, insufficient_privilege
+
+
 @contextmanager
 def border() -> Iterator[None]:
     """Turn the driver's errors into faults."""
@@ -70,6 +73,9 @@ def border() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise PassingFault(f"the database went away: {error.orig}", "DatabaseGone") from error
+        if getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE:
+            why = f"the database does not let us: {error.orig}; see deploy/postgresql/roles.sql"
+            raise PassingFault(why, "DatabaseDenied") from error
         raise
 
 
