@@ -74,8 +74,8 @@ def border() -> Iterator[None]:
         if error.connection_invalidated:
             raise PassingFault(f"the database went away: {error.orig}", "DatabaseGone") from error
         if getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE:
-            why = f"the database does not let us: {error.orig}; see deploy/postgresql/roles.sql"
-            raise PassingFault(why, "DatabaseDenied") from error
+            denied = f"the database does not let us: {error.orig}; see deploy/postgresql/roles.sql"
+            raise PassingFault(denied, "DatabaseDenied") from error
         raise
 
 
