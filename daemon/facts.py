@@ -42,6 +42,7 @@ class FactTeller:
         prepare(metrics.counter("records_total"), analyses.names, outcomes)
         prepare(metrics.counter("tokens_total"), names, ("input", "output"))
         prepare(metrics.counter("cost_usd_total"), names)
+        prepare(metrics.counter("cost_on_demand_usd_total"), names)
         prepare(metrics.histogram("job_duration_seconds"), names)
         prepare(metrics.histogram("chunk_seconds"), PHASES)
         prepare(metrics.counter("jobs_total"), names, [status.value for status in JobStatus])
@@ -84,6 +85,8 @@ class FactTeller:
         tokens.labels(fact.model, "output").inc(fact.output_tokens)
         if fact.cost_usd is not None:
             self._m.counter("cost_usd_total").labels(fact.model).inc(float(fact.cost_usd))
+        if fact.cost_on_demand_usd is not None:
+            self._m.counter("cost_on_demand_usd_total").labels(fact.model).inc(float(fact.cost_on_demand_usd))
 
     def _cleaned(self, fact: f.ChunkCleaned) -> None:
         if not fact.dry_run:

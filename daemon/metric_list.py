@@ -81,6 +81,7 @@ LOOP: Sequence[Declared] = (
 
 WORK: Sequence[Declared] = (
     _counter("files_total", "Files by what was decided.", "outcome"),
+    _stored("batches", "Batches by state.", "state"),
     _stored("chunks", "Chunks by state.", "state", "model"),
     _histogram("chunk_seconds", "How long the phase took that led to a state.", JOB, "phase"),
     _counter("copies_total", "Files copied, uploaded, found there, or refused.", "outcome"),
@@ -88,6 +89,7 @@ WORK: Sequence[Declared] = (
     _counter("records_total", "Records by outcome.", "analysis_type", "outcome"),
     _counter("tokens_total", "Tokens bought.", "model", "direction"),
     _counter("cost_usd_total", "Money spent, where the price is known.", "model"),
+    _counter("cost_on_demand_usd_total", "What the same records cost on demand, without padding.", "model"),
     _histogram("ingest_seconds", "From a job's end to its stored results.", LONG),
     _counter("jobs_total", "Jobs by status reached.", "model", "status"),
     _histogram("job_duration_seconds", "From a job's creation to its end.", JOB, "model"),

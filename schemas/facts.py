@@ -171,7 +171,7 @@ class RecordsJudged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class MoneySpent(Fact):
-    """What a chunk's records and padding cost; ``cost_usd`` None where the price is unknown."""
+    """What a chunk's records and padding cost, and the records on demand; None where the price is unknown."""
 
     event: ClassVar[str] = "money_spent"
     chunk_id: str
@@ -179,6 +179,7 @@ class MoneySpent(Fact):
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal | None
+    cost_on_demand_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

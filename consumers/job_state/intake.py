@@ -40,7 +40,7 @@ class Intake:
     def __init__(self, chunk: Chunk, save: SavePage, world: World) -> None:
         self.chunk, self.world = chunk, world
         self.tally = Tally()
-        self._day = _day_of_price(chunk, world)
+        self._day = day_of_price(chunk, world)
         self._model = world.models.find(chunk.model)
         self._best = Best()
         self._save = save
@@ -116,7 +116,7 @@ class Intake:
         return cost(self._model, tokens_in, tokens_out, self._day) if self._model else None
 
 
-def _day_of_price(chunk: Chunk, world: World) -> date:
+def day_of_price(chunk: Chunk, world: World) -> date:
     """Return the day (UTC) whose price counts: that of the job's end, whenever its output is read."""
     ended_at = chunk.job.ended_at if chunk.job else None
     return (ended_at or world.now).date()

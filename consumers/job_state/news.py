@@ -1,10 +1,13 @@
 """What reading a chunk's output brought that nobody has been told yet."""
 
 from collections import Counter
+from decimal import Decimal
 
+from consumers.core.cost import on_demand_cost
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Chunk, Spent
 from consumers.core.world import World
+from consumers.job_state.intake import day_of_price
 from schemas.facts import Fact, MoneySpent, RecordsJudged
 
 
@@ -19,6 +22,7 @@ class Told:
         late = chunk.state is ChunkState.FAILED
         self._outcomes = world.store.outcomes(chunk.chunk_id) if late else {}
         self._spent = world.store.spent(chunk.chunk_id) if late else Spent()
+        self._bought = world.store.bought(chunk.chunk_id) if late else Spent()
 
     def news(self) -> tuple[Fact, ...]:
         """Return the outcomes, tokens and money that the store has gained since."""
@@ -37,4 +41,14 @@ class Told:
             new.input_tokens - old.input_tokens,
             new.output_tokens - old.output_tokens,
             cost,
+            self._on_demand(),
         )
+
+    def _on_demand(self) -> Decimal | None:
+        """Price what was gained on demand, where nobody would need padding."""
+        model = self.world.models.find(self.chunk.model)
+        if model is None:
+            return None
+        old, new = self._bought, self.world.store.bought(self.chunk.chunk_id)
+        tokens = (new.input_tokens - old.input_tokens, new.output_tokens - old.output_tokens)
+        return on_demand_cost(model, *tokens, day_of_price(self.chunk, self.world))

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, func, select
 
 from consumers.core.gate import ALL_MODELS
+from consumers.core.lifecycle import BatchState
 from consumers.core.world import Policy
 from consumers.wake import room_for
 from daemon.adapters.store import SqlStore
 from daemon.adapters.store.leases import is_held
-from daemon.adapters.tables import chunk_starts, chunks, days, findings, job_open, jobs, models
+from daemon.adapters.tables import batches, chunk_starts, chunks, days, findings, job_open, jobs, models
 from daemon.clock import Clock
 from schemas.facts import FINDING_KINDS
 from schemas.models import Model, ModelTable
@@ -37,6 +38,7 @@ class StoreFigures:
         """Read everything once."""
         with self._store.database.read() as connection:
             states = _count(connection, chunks.c.base_model, chunks.c.state)
+            standing = _count(connection, batches.c.state)
             used = _count(connection, jobs.c.base_model, where=job_open)
             found = _count(connection, findings.c.kind)
             held = _count(connection, chunks.c.base_model, where=chunk_starts & is_held(chunks))
@@ -50,6 +52,7 @@ class StoreFigures:
             if used[name,] < model.slots and (is_shut or not ((name,) in held or self._is_wanted(model))):
                 self._store.nobody_waits(name, self._clock.now())
         return {
+            "batches": {(state.value,): 0.0 for state in BatchState} | standing,
             "chunks": {(state, model): count for (model, state), count in states.items()},
             "slots_used": used,
             "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},

@@ -35,7 +35,7 @@ LOOP = Row(
             "Since the last poll",
             "s",
             "Over two minutes: stalled, paused, or all slots busy.",
-            (f"time() - novabatch_consumer_last_poll_timestamp_seconds{Q}", WHO),
+            (f"time() - (novabatch_consumer_last_poll_timestamp_seconds{Q} > 0)", WHO),
         ).to("ConsumerStalled"),
         graph(
             "Polling rests",

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from deploy.grafana.panel import Dashboard, Row, Variable, graph, quantile, stack
-from deploy.grafana.wellness import LIMIT, REFUSALS, USED, WELL, WRONG, M, Q
+from deploy.grafana.troubles import REFUSALS, WRONG
+from deploy.grafana.wellness import LIMIT, USED, WELL, M, Q
 
 BACKLOG = f'max by (queue) (novabatch_queue_messages{{dlq="false", state="visible", {Q}}})'
 HANDLED = f"sum by (queue) (rate(novabatch_consumer_messages_total{{{Q}}}[$__rate_interval]))"
@@ -37,6 +38,12 @@ WAITING = Row(
         )
         .into("queue")
         .to("OldestMessageTooOld", "MessagesAboutToExpire"),
+        stack(
+            "Batches by state",
+            "short",
+            "From the store.",
+            ("max by (state) (novabatch_batches) > 0", "{{state}}"),
+        ).saying("none yet"),
         stack(
             "Chunks on their way",
             "short",

@@ -7,10 +7,18 @@ ID = 'model=~"(.+[.])?$model"'  # a profile's id ends with its base model
 RATE = "[$__rate_interval]"
 TIMES = f"novabatch_job_duration_seconds_bucket{{{ID}}}"
 SPENT = f"increase(novabatch_cost_usd_total{{{ID}}}[1d])"
+ON_DEMAND = f"increase(novabatch_cost_on_demand_usd_total{{{ID}}}[1d])"
 
 WORK = Row(
     "Batches, chunks and slots",
     (
+        stack(
+            "Batches by state",
+            "short",
+            "From the store.",
+            ("max by (state) (novabatch_batches) > 0", "{{state}}"),
+            width=6,
+        ).saying("none yet"),
         stack(
             "Chunks by state",
             "short",
@@ -129,8 +137,16 @@ MONEY = Row(
         graph(
             "Cost in the last day",
             "currencyUSD",
-            "Spent, where the price is known.",
-            (f"sum by (model) ({SPENT}) > 0", "{{model}}"),
+            "Spent, beside what the same would have cost on demand; where the price is known.",
+            (f"sum by (model) ({SPENT}) > 0", "{{model}} batch"),
+            (f"sum by (model) ({ON_DEMAND}) > 0", "{{model}} on demand"),
+            width=6,
+        ).saying("nothing was spent"),
+        graph(
+            "Saved in the last day",
+            "currencyUSD",
+            "On demand less what was spent. Padding and retries are spent here and saved there.",
+            (f"sum by (model) ({ON_DEMAND}) - (sum by (model) ({SPENT}) > 0)", "{{model}}"),
             width=6,
         ).saying("nothing was spent"),
         graph(

@@ -23,7 +23,7 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """It shows something above zero by this name that it does not show on a quiet day."""
+    """It shows something above zero whose name begins so, and that it does not show on a quiet day."""
 
     name: str
 
@@ -66,9 +66,11 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "Longest since a poll": Higher(),
         "Submissions stopped": Named("paused"),
         "Slots in use": Known("share of the slots"),
-        "Events missed": Higher(),
+        "Chunks that wait": Known("waiting chunks"),
+        "Oldest open job": Higher(),
+        "Job events missed": Higher(),
         "Received within 5 min": Known("all, since neither day lasts five minutes"),
-        "Budget of late messages left": Known("all, since neither day lasts five minutes"),
+        "Lateness budget left": Known("all, since neither day lasts five minutes"),
         "Which alerts fire": Named("NovabatchDeadLetters warning submit"),
         "Which findings": Known("findings by kind"),
         "Calls that AWS refused in ten minutes": Named(
@@ -77,23 +79,25 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "Visible messages": Known("visible messages"),
         "Drain time": Higher(),
         "Oldest message by queue": Higher(),
+        "Batches by state": Known("batches"),
         "Chunks on their way": Known("chunks on their way"),
         "Slots": Known("slots of models with chunks"),
         "Received": More(),
         "Handled by outcome": Named("submit poison"),
         "Failure ratio": Higher(),
         "Time to handle": Higher(),
-        "Calls to AWS that fail": Named("bedrock ThrottlingException"),
+        "Calls to AWS that fail": Named("s3 InternalError"),
         "Dependency down": Named("submit"),
     },
     "novabatch-pipeline": {
+        "Batches by state": Known("batches"),
         "Chunks by state": Known("chunks"),
         "Slots": Known("slots"),
         "Empty slots while chunks wait": Known("empty slots", within=0.1),
         "Files decided": Counted("files"),
         "Copies": More(),
         "Time of each phase": Peak("phases of under a minute"),
-        "Jobs in the last hour": Named("global.amazon.nova-2-lite-v1:0 Failed"),
+        "Jobs in the last hour": Named("us.amazon.nova-2-lite-v1:0 Failed"),
         "Oldest open job": Higher(),
         "Time of a job": Known("jobs of under a minute"),
         "Records by outcome": Named("FILTERED"),
@@ -101,6 +105,7 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "Set going by the reconciler, last 10 minutes": Named("event_missed"),
         "Tokens in the last hour": Known("tokens", within=0.05),
         "Cost in the last day": Known("cost", within=0.05),
+        "Saved in the last day": Known("savings", within=0.05),
         "Today against the budget": Known("committed today"),
     },
     "novabatch-storage": {
@@ -119,13 +124,13 @@ PROOFS: Mapping[str, Mapping[str, Proof]] = {
         "Since the last poll": Higher(),
         "Polling rests": Named("submit"),
         "Wait in the queue": Higher(),
-        "Lease remaining": Higher(),
+        "Lease remaining": More(),
         "Extensions": Named("submit error"),
         "Leases lost in the last hour": Named("submit"),
         "Deletions": Named("submit failed"),
         "Waiting for deletion": Higher(),
         "Delay of deletion": Higher(),
-        "CPU": Counted("processor seconds", within=0.25),
+        "CPU": Counted("processor seconds", within=0.5),
         "Memory": Known("memory", within=0.1),
         "Open files": Known("open files", within=0.2),
         "Versions": Known("versions"),

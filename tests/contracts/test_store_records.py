@@ -117,6 +117,7 @@ def test_money_is_summed_exactly(store: SqlStore, costs: list[Decimal], padding:
     store.save(held, [bought(n, cost) for n, cost in enumerate(costs)], NOW)
     store.save_padding(held, Spent(7, 3, padding))
     assert store.spent(chunk_id) == Spent(507, 53, sum(costs, padding))
+    assert store.bought(chunk_id) == Spent(500, 50, sum(costs, Decimal(0)))
     count = store.count(chunk_id.partition("-")[0])
     assert count.spent.cost_usd == sum(costs, Decimal(0))
     assert count.padding == Spent(7, 3, padding)

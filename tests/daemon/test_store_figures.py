@@ -66,6 +66,8 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     assert gauges.value("slots_used", model=NOVA) == 2
     assert gauges.value("slots_limit", model=NOVA) == 2
     assert gauges.value("slots_used", model="amazon.nova-pro-v1:0") == 0
+    assert gauges.value("batches", state="RUNNING") == 1
+    assert gauges.value("batches", state="COMPLETED") == 0
     assert gauges.value("chunks", state="SUBMITTED", model=NOVA) == 2
     assert gauges.value("chunks", state="READY", model=NOVA) == 2
     assert gauges.value("slot_idle_seconds_total", model="amazon.nova-pro-v1:0") == 0

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
+from math import ceil, floor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -50,7 +51,7 @@ class Camera:
         return {unescape(found["title"]): found["state"] for found in PANEL.finditer(page)}
 
     def _address(self, dashboard: Dashboard, chosen: Mapping[str, str]) -> str:
-        when = {"from": f"{self.begin:.0f}", "to": f"{self.end:.0f}", "interval": self.interval}
+        when = {"from": floor(self.begin), "to": ceil(self.end), "interval": self.interval}
         variables = {f"var-{name}": value for name, value in chosen.items()}
         return (
             f"{self.url}/user/preview/index.html?{urlencode({'dashboard': dashboard.uid} | when | variables)}"

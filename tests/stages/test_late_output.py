@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -35,6 +36,18 @@ def tokens_told(sim: Simulation) -> tuple[int, int]:
 def tokens_billed(sim: Simulation, batch_id: str) -> tuple[int, int]:
     tokens = json.loads(sim.objects.text(layout.manifest_json_key(batch_id)))["tokens"]
     return tokens["input"], tokens["output"]
+
+
+def on_demand_told(sim: Simulation) -> Decimal:
+    told = [fact.cost_on_demand_usd for fact in sim.facts if isinstance(fact, MoneySpent)]
+    return sum((cost for cost in told if cost is not None), Decimal(0))
+
+
+def twice_the_files(sim: Simulation, batch_id: str) -> Decimal:
+    """Return what a batch's files cost on demand: twice what they cost in a batch, without padding."""
+    cost = sim.store.count(batch_id).spent.cost_usd
+    assert cost
+    return 2 * cost
 
 
 def records_told(sim: Simulation) -> dict[str, int]:
@@ -96,6 +109,7 @@ def test_money_is_told_with_the_padding_as_it_is_billed(simulate: NewSimulation)
     batch_id = sim.submit(sim.media(2))
     sim.finish_all()
     assert tokens_told(sim) == tokens_billed(sim, batch_id) == (5000, 500)
+    assert on_demand_told(sim) == twice_the_files(sim, batch_id)
 
 
 def test_money_is_told_once_although_the_part_is_written_late(sim: Simulation) -> None:
@@ -128,6 +142,7 @@ def test_money_is_told_once_where_half_of_the_output_comes_late(sim: Simulation)
     sim.pass_time(3600)
     sim.reconcile()
     assert tokens_told(sim) == tokens_billed(sim, batch_id) == (405_000, 40_500)
+    assert on_demand_told(sim) == twice_the_files(sim, batch_id)
 
 
 def test_a_job_that_failed_for_good_keeps_its_reason_although_it_left_output(sim: Simulation) -> None:

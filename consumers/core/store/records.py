@@ -44,6 +44,9 @@ class Records(Protocol):
     def spent(self, chunk_id: str) -> rows.Spent:
         """Sum what a chunk came to: its records and its padding."""
 
+    def bought(self, chunk_id: str) -> rows.Spent:
+        """Sum what a chunk's records came to, without its padding."""
+
     def reusable(
         self,
         batch: rows.Batch,

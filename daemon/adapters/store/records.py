@@ -20,7 +20,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.many import ForMany
 from daemon.adapters.store.sent import SENT
-from daemon.adapters.store.sums import spent_on
+from daemon.adapters.store.sums import spent_columns, spent_of, spent_on
 from daemon.adapters.tables import chunk_files, chunks, files, record_unread, records
 from schemas.outcomes import Outcome
 
@@ -148,6 +148,12 @@ class Records:
         """Sum what a chunk came to: its records and its padding."""
         with self.database.read() as connection:
             return spent_on(connection, chunk_id)
+
+    def bought(self, chunk_id: str) -> Spent:
+        """Sum what a chunk's records came to, without its padding."""
+        asked = select(*spent_columns()).where(records.c.chunk_id == chunk_id)
+        with self.database.read() as connection:
+            return spent_of(connection.execute(asked).one())
 
 
 def batch_of(connection: Connection, chunk_id: str) -> str:
