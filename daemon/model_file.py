@@ -10,7 +10,9 @@ def read_models(settings: Settings) -> ModelTable:
     try:
         text = file.read_text() if file else None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"NOVABATCH_MODELS_FILE: cannot read {file}: {error}") from error
+        raise BadSettings(
+            f"NOVABATCH_MODELS_FILE: {file} cannot be read: {error}. Correct the path, or unset it"
+        ) from error
     return load_models(
         text,
         slots=settings.slots,

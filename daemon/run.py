@@ -8,6 +8,7 @@ import structlog
 
 from consumers.core.faults import Fault
 from daemon import logs
+from daemon.advice import advice
 from daemon.app import App, CannotStart
 from daemon.settings import BadSettings, Role, Settings, unknown_variables
 from daemon.shutdown import Signals
@@ -34,7 +35,7 @@ def run(roles: Sequence[Role], settings: Settings) -> int:
         except (BadSettings, BadModelTable, CannotStart) as error:
             _log.error("cannot_start", why=str(error))
         except Fault as fault:
-            _log.error("cannot_start", why=fault.message, code=fault.code)
+            _log.error("cannot_start", why=f"{fault.message.rstrip('.')}. {advice(fault)}", code=fault.code)
         return 1
 
 

@@ -214,7 +214,8 @@ def _remedy(error: Any) -> str:
     place = variable(str(error["loc"][0])) if error["loc"] else PREFIX.rstrip("_")
     text = str(error["msg"]).removeprefix("Value error, ")
     found = "" if not error["loc"] else f" (found {_hidden(place, error['input'])})"
-    return f"{place}: {text[:1].lower()}{text[1:]}{found}"
+    needed = Settings.needed.get(str(error["loc"][0])) if error["loc"] else None
+    return f"{place}: {text[:1].lower()}{text[1:]}{found}" + (f". Write {needed}" if needed else "")
 
 
 def _hidden(place: str, value: object) -> str:

@@ -194,7 +194,8 @@ class Parts:
         return client
 
     def _session_region(self) -> str:
-        return aws_region() or boto3.session.Session().region_name or ""
+        with aws.configured():
+            return aws_region() or boto3.session.Session().region_name or ""
 
 
 def wire(settings: Settings, roles: Sequence[Role]) -> App:

@@ -94,7 +94,8 @@ def make_client(service: Any, *, region: str | None = None, connections: int = 1
     Calls to S3 and Bedrock are not repeated by themselves. Region, credentials and endpoint come from the
     standard AWS variables and files where not given.
     """
-    return make_session(region).client(service, config=_config(service, connections))
+    with configured():
+        return make_session(region).client(service, config=_config(service, connections))
 
 
 def make_session(region: str | None = None) -> boto3.session.Session:
@@ -132,6 +133,17 @@ def _parse_time(value: Any) -> datetime:
         except ValueError:
             pass
     return parse_timestamp(value)
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Turn what is wrong with the standard AWS variables and files into a fault that says so."""
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        told = f"the AWS configuration cannot be used: {error}"
+        remedy = "correct AWS_PROFILE, AWS_ENDPOINT_URL or whatever it is about"
+        raise faults.Rejected(f"{told}: {remedy}", type(error).__name__) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumers.core.faults import Denied, Rejected
-from daemon.adapters.aws import fault_of, faults_of, make_client
+from daemon.adapters.aws import configured, fault_of, faults_of, make_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Caller:
 
 def identity() -> str:
     """Say where credentials come from, in which Region, to which endpoint; raises Denied without any."""
-    session = boto3.session.Session()
-    with faults_of("reading", "the AWS configuration"):
+    with configured():
+        session = boto3.session.Session()
         credentials = session.get_credentials()
         if session.region_name is None:
             raise Rejected("no Region is set: set AWS_REGION")

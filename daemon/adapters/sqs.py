@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from consumers.core.faults import Fault, Rejected
-from daemon.adapters.aws import make_session
+from daemon.adapters.aws import configured, make_session
 from daemon.adapters.burying import Burial
 from daemon.adapters.combining import Combined
 from daemon.adapters.sqs_entries import allowed_json, failed, fitting, sqs_faults
@@ -41,7 +41,8 @@ def make_client(
         tcp_keepalive=True,
         user_agent="novabatch",
     )
-    return make_session(region).client("sqs", config=config)
+    with configured():
+        return make_session(region).client("sqs", config=config)
 
 
 class SqsOutlet:

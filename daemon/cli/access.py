@@ -1,5 +1,6 @@
 """What a verb may reach, each part opened at its first use and closed at the verb's end."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from schemas.messages import Message
     from schemas.models import ModelTable
     from schemas.queues import Queue
+
+
+NEWEST = 500
+"""Batches among which a misspelt name is looked for."""
 
 
 class Access:
@@ -70,9 +75,21 @@ class Access:
     @cached_property
     def engine(self) -> "Engine":
         """The database, which must have its tables."""
+        self._check_file()
         engine = self.open_database()
         _check_schema(engine)
         return engine
+
+    def _check_file(self) -> None:
+        """Refuse a SQLite file that is not there: opening it would make an empty one."""
+        from daemon.adapters.store.engine import sqlite_file
+
+        file = sqlite_file(self.settings.database_url)
+        if file is not None and file.name and not file.exists():
+            raise click.ClickException(
+                f"there is no database {file} yet: run `novabatch migrate` to make it, or point "
+                "NOVABATCH_DATABASE_URL to yours."
+            )
 
     def open_database(self) -> "Engine":
         """Return the engine of DATABASE_URL; nothing is connected yet."""
@@ -129,7 +146,8 @@ class Access:
     def _send(self, queue: "Queue", bodies: "Sequence[str]") -> None:
         for refusal in self.mailbox(queue).send(bodies).values():
             raise click.ClickException(
-                f"queue {self.settings.queue_name(queue)} refused the message: {refusal.message}"
+                f"queue {self.settings.queue_name(queue)} refused the message: {refusal.message}. A message "
+                "may have 1 MiB: name more files by `files_from`."
             )
 
     def wake(self) -> int:
@@ -150,7 +168,12 @@ class Access:
         """Return the batch_id of a BATCH argument."""
         batch_id = self.views.batch_id_of(name)
         if batch_id is None:
-            raise click.ClickException(f"batch {name!r} is not in the store: `novabatch status` lists them.")
+            known = [each for each, _ in self.views.names_like("", NEWEST)]
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.ClickException(
+                f"batch {name!r} is not in the store: `novabatch status` lists them.{meant}"
+            )
         return batch_id
 
 
@@ -178,12 +201,7 @@ def read_settings() -> "Settings":
 
 
 def views_if_any(access: Access) -> "Views | None":
-    """Return what can be looked at, where there is a database with tables; SQLite would make a new file."""
-    from daemon.adapters.store.engine import sqlite_file
-
-    file = sqlite_file(access.settings.database_url)
-    if file is not None and not file.exists():
-        return None
+    """Return what can be looked at, where there is a database with tables."""
     try:
         return access.views
     except click.ClickException:
@@ -196,6 +214,7 @@ def shown(engine: "Engine") -> str:
 
 
 def _check_schema(engine: "Engine") -> None:
+    """Refuse a database without tables or with an older schema; a newer one only has more."""
     from sqlalchemy import inspect
 
     from daemon.adapters.store import schema_serves

@@ -54,7 +54,10 @@ def _message(source: str, model: str | None) -> "AdoptJob":
     try:
         return AdoptJob(source=source, model=model)
     except ValidationError as error:
-        raise click.ClickException(explain(error)) from error
+        forms = (
+            "Give the ARN of a job, arn:aws:bedrock:…:model-invocation-job/…, or an s3:// URI of its output."
+        )
+        raise click.ClickException(f"{explain(error)}\n{forms}") from error
 
 
 def _check(message: "AdoptJob", access: Access) -> None:

@@ -83,25 +83,10 @@ def _world(access: Access) -> "World":
         policy=access.settings.policy(aws_region()),
         models=access.models,
         analyses=access.analyses,
-        store=cast("Store", OnDemand(lambda: _store(access))),
+        store=cast("Store", OnDemand(lambda: access.store)),
         objects=cast("Objects", OnDemand(lambda: access.objects)),
         jobs=cast("Jobs", OnDemand(lambda: access.parts.jobs)),
         local=MediaRoots(access.settings.media_roots),
         hold=lambda *_: None,
         checkpoint=lambda: None,
     )
-
-
-def _store(access: Access) -> object:
-    """Open the database if it is there, in this version's schema; SQLite would make a new file."""
-    from daemon.adapters.store import schema_serves
-    from daemon.adapters.store.engine import sqlite_file
-
-    file = sqlite_file(access.settings.database_url)
-    if file is not None and not file.exists():
-        raise click.ClickException(f"there is no database {file} yet")
-    if not schema_serves(access.engine):
-        raise click.ClickException(
-            "the database has another schema than this version: run `novabatch migrate`"
-        )
-    return access.store

@@ -1,5 +1,6 @@
 """The verbs by name; what a verb needs is loaded only when it is called."""
 
+import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -31,8 +32,6 @@ VERBS: Mapping[str, str] = {
     "migrate": "running:migrate",
 }
 
-ADVICE = "Try again; if it stays so, `novabatch doctor` says what to do."
-
 
 class Verbs(click.Group):
     """A group that finds its commands by name and turns faults into one line."""
@@ -51,12 +50,27 @@ class Verbs(click.Group):
         command: click.Command = getattr(import_module(f"daemon.cli.{module}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a verb; a misspelt one ends with those that were perhaps meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], VERBS, n=2) if args else []
+            meant = " or ".join(f"`{verb}`" for verb in near)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {meant}?", ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; what the outside could not do ends with exit code 1 and its reason."""
         try:
             return super().invoke(ctx)
         except Fault as fault:
-            raise click.ClickException(f"{fault.message}\n{ADVICE}") from fault
+            from daemon.advice import advice
+
+            raise click.ClickException(f"{fault.message}\n{advice(fault)}") from fault
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,12 +1,16 @@
 """The verbs that work: run, reconcile, migrate."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from daemon.cli.access import open_access, read_settings, shown
-from daemon.cli.output import as_json, write_json
+from daemon.cli.output import as_json, printable, write_json
 from daemon.person import person
+
+if TYPE_CHECKING:
+    from daemon.cli.reconciling import Pass
 
 ROLES = ("submit", "job_state", "cleanup")
 
@@ -42,22 +46,29 @@ def reconcile(*, rebuild: bool, as_json: bool) -> None:
     with open_access() as access:
         with access.diary.noted(*([Deed(Verb.REBUILD, "the store")] if rebuild else [])):
             rebuilt = rebuild_store(access) if rebuild else None
-        sent = make_pass(access)
+        made = make_pass(access)
     document = {} if rebuilt is None else document_of(rebuilt)
     if as_json:
-        write_json({**document, "sent": sent})
+        write_json({**document, "sent": made.sent, "findings": list(map(asdict, made.findings))})
     else:
         if rebuilt is not None:
             tell(rebuilt)
-        _tell(sent)
+        _tell(made)
+    if made.not_listed is not None:
+        raise click.ClickException(
+            f"{made.not_listed}\nWhat depends on Bedrock's list waits for another pass; `novabatch doctor` "
+            "looks at everything and says what to do."
+        )
     if document.get("problems"):
         raise click.exceptions.Exit(1)
 
 
-def _tell(sent: Mapping[str, int]) -> None:
-    for action, count in sent.items():
+def _tell(made: "Pass") -> None:
+    for action, count in made.sent.items():
         click.echo(f"{action}: sent {count}")
-    if not sent:
+    for found in made.findings:
+        click.echo(f"finding {found.kind}: {printable(found.subject)}: {printable(found.detail)}")
+    if not made.sent:
         click.echo("nothing was missing, nothing was sent")
 
 

@@ -43,7 +43,9 @@ def read_file(file: TextIO) -> "Message":
     try:
         return read(file.read())
     except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file.name} is not UTF-8 text: {error.reason}.") from error
+        raise click.ClickException(
+            f"{file.name} is not UTF-8 text: {error.reason}. Save it as UTF-8."
+        ) from error
 
 
 def read(text: str) -> "Message":
@@ -92,7 +94,10 @@ def cancel(batch: str) -> None:
         batch_id = access.batch_id_of(batch)
         state = access.views.state_of(batch_id)
         if state in BATCH_ENDS:
-            raise click.ClickException(f"batch {batch_id} has ended as {state}: nothing is left to cancel.")
+            raise click.ClickException(
+                f"batch {batch_id} has ended as {state}: nothing is left to cancel. "
+                f"`novabatch status {batch_id}` tells what came of it."
+            )
         access.send(CancelBatch(batch_id=batch_id))
     click.echo(f"sent cancel_batch for {batch_id}: see `novabatch status {batch_id}`")
 

@@ -48,7 +48,7 @@ def _model_id(access: Access, name: str | None) -> str:
     model = access.models.find(name) or next(same_slots, None)
     if model is None:
         raise click.ClickException(
-            f"model {name!r} is not in the model table. Known: {', '.join(access.models.names())}."
+            f"model {name!r} is not in the model table. Use one of these: {', '.join(access.models.names())}."
         )
     return model.id
 

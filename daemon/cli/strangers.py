@@ -79,5 +79,5 @@ def _named(unowned: Sequence[str], legacy: Sequence[str]) -> tuple[list["Message
     try:
         named = [*map(strangers.unowned, unowned), *map(strangers.legacy, legacy)]
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"{error}: `novabatch storage` tells the names") from error
     return messages, named

@@ -190,7 +190,7 @@ def test_reconcile_sends_what_is_missing_and_counts_it(
     (chunk,) = plant(sqlite_store)
     submit(sqlite_store, chunk)
     end_job(sqlite_store, chunk)
-    assert cloud.document("reconcile") == {"sent": {"not_ingested": 1}}
+    assert cloud.document("reconcile") == {"sent": {"not_ingested": 1}, "findings": []}
     assert bodies(sqs, stack.STATE_QUEUE)[0]["chunk_id"] == chunk
     assert "not_ingested: sent 1" in cloud.ok("reconcile")
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -76,6 +76,8 @@ def border() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE:
             denied = f"the database does not let us: {error.orig}; see deploy/postgresql/roles.sql"
             raise PassingFault(denied, "DatabaseDenied") from error
+        if type(error) is DatabaseError:  # its kinds are bugs of ours, the kind itself is about the file
+            raise Rejected(f"the database cannot be used: {error.orig}", "DatabaseUnusable") from error
         raise
 
 
