@@ -20,6 +20,7 @@ RECONCILE_ACTIONS = (
     "raw_due",
     "chunk_not_woken",
     "reparse_stalled",
+    "forget_stalled",
 )
 FINDING_KINDS = (
     "strange_lines",
@@ -41,6 +42,7 @@ FINDING_KINDS = (
     "reparse_failing",
     "adopt_failing",
     "raw_failing",
+    "forget_failing",
 )
 
 
@@ -202,6 +204,16 @@ class BatchReparsed(Fact):
     records: int
     changed: int
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesForgotten(Fact):
+    """Nothing is left of so many files of a batch; its results are written anew."""
+
+    event: ClassVar[str] = "files_forgotten"
+    batch_id: str
+    revision: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,18 @@ class ReparseBatch(OfBatch):
     type: Literal["reparse_batch"] = "reparse_batch"
 
 
+class ForgetFile(Message):
+    """Let nothing be left of a file of an ended batch, named by its place in the plan: that tells nothing.
+
+    Without ``position`` those that are leaving already go on.
+    """
+
+    queue: ClassVar[Queue] = Queue.STATE
+    type: Literal["forget_file"] = "forget_file"
+    batch_id: BatchId
+    position: Annotated[Whole, Field(ge=0)] | None = None
+
+
 class AdoptJob(Message):
     """Take in the output of a finished job that was not created here; nothing is bought.
 

@@ -23,6 +23,7 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
         "ingest_chunk": m.IngestChunk,
         "settle_batch": m.SettleBatch,
         "reparse_batch": m.ReparseBatch,
+        "forget_file": m.ForgetFile,
         "adopt_job": m.AdoptJob,
         "reconcile": m.Reconcile,
     },

@@ -32,7 +32,7 @@ _KEPT = re.compile(
     r"nova_results/(?P<batch_id>b[0-9a-f]{20})/(?:(?P<plan>plan\.jsonl)|plan-r(?P<round>[1-9][0-9]*)\.jsonl"
     rf"|plan-s(?P<split>{_NUMBER})\.jsonl|part-(?P<part>[0-9]{{5,8}})\.jsonl"
     r"|raw/part-(?P<raw>[0-9]{5,8})\.jsonl\.gz|(?P<results>results\.jsonl)"
-    r"|(?P<superseded>superseded\.jsonl)|(?P<manifest>manifest\.json))"
+    r"|(?P<superseded>superseded\.jsonl)|(?P<forgotten>forgotten\.jsonl)|(?P<manifest>manifest\.json))"
 )
 _OLD_INPUT = re.compile(r"batch_input_[^/]*\.jsonl")
 _SEGMENT = re.compile(r"[^/\x00-\x1f\x7f]{1,255}")
@@ -68,7 +68,7 @@ class S3Place(NamedTuple):
 class KeptName(NamedTuple):
     """What a key among the stored results says: whose it is, what it holds, and its number where it has one.
 
-    The kinds are plan, round, split, part, raw, results, superseded and manifest.
+    The kinds are plan, round, split, part, raw, results, superseded, forgotten and manifest.
     """
 
     batch_id: str
@@ -278,6 +278,16 @@ def results_key(batch_id: str) -> str:
 def superseded_key(batch_id: str) -> str:
     """Name the lines of attempts whose place a later one has taken, beside the batch's results."""
     return results_prefix(batch_id) + "superseded.jsonl"
+
+
+def forgotten_key(batch_id: str) -> str:
+    """Name the lines that keep the books of files that were forgotten, beside the batch's results."""
+    return results_prefix(batch_id) + "forgotten.jsonl"
+
+
+def forgotten_name(batch_id: str, position: int) -> str:
+    """Name a file of which only its place in the plan is known any more."""
+    return f"forgotten-{position}-{_digest(_batch(batch_id), 8)}"
 
 
 def manifest_json_key(batch_id: str) -> str:

@@ -40,7 +40,10 @@ class BatchEntry(msgspec.Struct, omit_defaults=True):
 
 
 class FileEntry(msgspec.Struct, omit_defaults=True):
-    """A file as it was planned; ``stored_as`` is its id where it shares the sender's with another file."""
+    """A file as it was planned; ``stored_as`` is its id where it shares the sender's with another file.
+
+    Of a ``forgotten`` one only the place is told.
+    """
 
     position: int
     file_id: int | str
@@ -57,6 +60,7 @@ class FileEntry(msgspec.Struct, omit_defaults=True):
     reason: str = ""
     context: dict[str, Any] = {}
     reused: dict[str, str] = {}
+    forgotten: bool = False
 
 
 class ChunkEntry(msgspec.Struct, omit_defaults=True):
@@ -155,4 +159,5 @@ def _file(file: NewFile, bucket: str) -> FileEntry:
         reason=reason,
         context=dict(file.context),
         reused=dict(file.reused),
+        forgotten=file.forgotten,
     )

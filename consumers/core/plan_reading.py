@@ -163,4 +163,5 @@ def _file(told: FileEntry, head: PlanHead) -> NewFile:
         reason=told.reason,
         tokens=told.tokens,
         reused=told.reused,
+        forgotten=told.forgotten,
     )

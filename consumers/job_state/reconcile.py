@@ -20,6 +20,7 @@ from schemas.job_events import JobStateChange
 from schemas.messages import (
     CancelBatch,
     CleanupChunk,
+    ForgetFile,
     IngestChunk,
     PlanBatch,
     Reconcile,
@@ -99,6 +100,7 @@ def _rows(world: World) -> Iterator[Finding]:
     yield from (("not_ingested", IngestChunk(chunk_id=each)) for each in waiting.ingests)
     yield from (("not_settled", SettleBatch(batch_id=each)) for each in waiting.settles)
     yield from (("reparse_stalled", ReparseBatch(batch_id=each)) for each in waiting.reparses)
+    yield from (("forget_stalled", ForgetFile(batch_id=each)) for each in waiting.forgets)
     if world.policy.cleanup_after_success:
         yield from (("not_cleaned", CleanupChunk(chunk_id=each)) for each in waiting.cleanups)
 

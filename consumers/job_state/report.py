@@ -1,6 +1,7 @@
 """What a batch leaves behind at its end: results.jsonl, manifest.json, and the event that names them."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from schemas.outcomes import Outcome
 
 
 def write_report(batch: Batch, count: BatchCount, state: BatchState, reason: str, world: World) -> None:
-    """Write one current line per file and type, the superseded ones, then what tells of all files."""
+    """Write one current line per file and type, the superseded and forgotten ones, then what tells of all."""
     manifest = {
         **_summary(batch, count, state, reason),
         "round": batch.round,
@@ -26,6 +27,7 @@ def write_report(batch: Batch, count: BatchCount, state: BatchState, reason: str
         "superseded_usd": money(count.superseded.cost_usd),
         "results": _write(layout.results_key(batch.batch_id), world.store.result_rows(batch.batch_id), world),
         "superseded": _write_superseded(batch, world),
+        "forgotten": _write_forgotten(batch, world),
         "parts": [_part(part, batch, world) for part in world.store.parts(batch.batch_id)],
     }
     key = layout.manifest_json_key(batch.batch_id)
@@ -84,6 +86,15 @@ def _write_superseded(batch: Batch, world: World) -> dict[str, Any] | None:
         return None
     rows = world.store.superseded_rows(batch.batch_id)
     return _write(layout.superseded_key(batch.batch_id), rows, world)
+
+
+def _write_forgotten(batch: Batch, world: World) -> dict[str, Any] | None:
+    """Write the lines that keep the books of files that were forgotten; most batches have none."""
+    rows = world.store.forgotten_rows(batch.batch_id)
+    first = next(rows, None)
+    if first is None:
+        return None
+    return _write(layout.forgotten_key(batch.batch_id), chain([first], rows), world)
 
 
 def _part(part: Part, batch: Batch, world: World) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def restore_parts(kept: Kept, held: Held, world: World) -> int:
     Of a batch that is being restored all are read: what they tell of files comes behind what plans say.
     """
     anew = stored_batch(held.id, world).state is BatchState.PLANNING
+    if anew and kept.has("forgotten"):
+        _restore_forgotten(held, world)
     read = 0
     for chunk_id, state in world.store.chunk_ids(held.id):
         number = layout.parse_chunk_id(chunk_id).number
@@ -48,6 +50,15 @@ def restore_parts(kept: Kept, held: Held, world: World) -> int:
             _restore(chunk, held, kept, world)
             read += 1
     return read
+
+
+def _restore_forgotten(held: Held, world: World) -> None:
+    """Store what is still known of files that were forgotten, before their chunks end."""
+    lines = world.objects.lines(layout.forgotten_key(held.id))
+    for page in result_pages(line for _, line in lines):
+        world.checkpoint()
+        world.store.restore_part(held, "", [each for each in page if not each.reused_from])
+        world.store.restore_current(held, [each for each in page if each.reused_from])
 
 
 def _restore(chunk: Chunk, held: Held, kept: Kept, world: World) -> None:

@@ -43,9 +43,10 @@ def _is_lost(batch_id: str, world: World) -> bool:
 
 def _again(message: SubmitBatch, batch: NewBatch, world: World) -> Outcome:
     """Answer a request_id that is known: the same content changes nothing, other content is refused."""
-    problem = other_content(message.request_id, world.store.request_of(batch.batch_id), batch.request)
-    if problem is not None:
-        return _refuse(message, problem, world)
+    if not world.store.said_before(batch.batch_id, batch.request):
+        problem = other_content(message.request_id, world.store.request_of(batch.batch_id), batch.request)
+        if problem is not None:
+            return _refuse(message, problem, world)
     stored = world.store.batch(batch.batch_id)
     planning = stored is not None and stored.state is BatchState.PLANNING
     return done(then=[PlanBatch(batch_id=batch.batch_id)] if planning else [])

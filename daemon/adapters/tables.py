@@ -76,6 +76,12 @@ batches = Table(
     Column("reparse_next", Integer),
     # What the last reparse has come to.
     Column("reparse", Json),
+    # What the whole request was, once a part of it is forgotten or removed: its SHA-256.
+    Column("request_sha256", Words),
+    Column("results_removed_at", Time),
+    # What the batch came to, once its rows are removed.
+    Column("summary", Json),
+    Column("rows_removed_at", Time),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
     *_troubles(),
@@ -102,6 +108,7 @@ files = Table(
     Column("tokens", BigInteger, nullable=False, default=0),
     # A digest of bucket, key and ETag: keys are longer than an index entry may be.
     Column("source", Words),
+    Column("forgotten", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("batch_id", "file_id"),
     Index("ix_files_source", "source"),
 )
@@ -150,6 +157,21 @@ chunks = Table(
     *_troubles(),
     *_lease(),
     UniqueConstraint("batch_id", "number"),
+)
+
+# What must be known of a file until nothing of it is left.
+forgettings = Table(
+    "forgettings",
+    metadata,
+    Column("batch_id", Words, ForeignKey(batches.c.batch_id), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("file_id", Words, nullable=False),
+    Column("echo", Words, nullable=False),
+    Column("bucket", Words, nullable=False),
+    Column("s3_key", Words, nullable=False),
+    Column("safe_names", Json, nullable=False),
+    Column("chunk_ids", Json, nullable=False),
+    Column("begun_at", Time, nullable=False),
 )
 
 chunk_files = Table(

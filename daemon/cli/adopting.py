@@ -8,7 +8,6 @@ from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 
 if TYPE_CHECKING:
-    from consumers.core.rows import Held, Leased
     from schemas.messages import AdoptJob
 
 
@@ -64,14 +63,8 @@ def _check(message: "AdoptJob", access: Access) -> None:
     """Refuse at once what the consumer would refuse."""
     from consumers.core.world import Refuse
     from consumers.job_state.foreign_output import find_output
-    from daemon.cli.worlds import world_of
+    from daemon.cli.worlds import no_lease, world_of
 
-    found = find_output(message, world_of(access, _no_lease, lambda: None))
+    found = find_output(message, world_of(access, no_lease, lambda: None))
     if isinstance(found, Refuse):
         raise click.ClickException(f"{found.code}: {found.why}")
-
-
-def _no_lease(kind: "Leased", id: str) -> "Held | None":
-    """Take none: only what can be told without one is asked."""
-    del kind, id
-    return None

@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = {
     "resume": "steering:resume",
     "reconcile": "running:reconcile",
     "cleanup": "cleaning:cleanup",
+    "forget": "forgetting:forget",
     "audit": "auditing:audit",
     "storage": "cleaning:storage",
     "dlq": "dead_letters:dlq",

@@ -13,6 +13,7 @@ from schemas.job_events import JobStateChange
 from schemas.messages import (
     CancelBatch,
     CleanupChunk,
+    ForgetFile,
     IngestChunk,
     PlanBatch,
     RemoveRaw,
@@ -99,13 +100,22 @@ def raw_lines_of_last_winter(sim: Simulation) -> None:
 
 
 def a_death_while_reading_again(sim: Simulation) -> None:
+    batch_id = submit(sim)
+    _die_reading(ReparseBatch(batch_id=batch_id), sim)
+
+
+def a_death_while_forgetting(sim: Simulation) -> None:
+    batch_id = submit(sim)
+    _die_reading(ForgetFile(batch_id=batch_id, position=0), sim)
+
+
+def _die_reading(message: BaseModel, sim: Simulation) -> None:
     def die() -> None:
         raise Crash("in the middle of a pass")
 
-    batch_id = submit(sim)
     at_call(sim, "objects.lines", act=die)
     sim.lease_seconds = -1
-    sim.post(ReparseBatch(batch_id=batch_id))
+    sim.post(message)
     with pytest.raises(Crash):
         _run(sim, None)
 
@@ -124,6 +134,7 @@ CAUSES: dict[str, tuple[Callable[[Simulation], object], type[BaseModel]]] = {
     "raw_due": (raw_lines_of_last_winter, RemoveRaw),
     "chunk_not_woken": (lose(SubmitChunk), SubmitChunk),
     "reparse_stalled": (a_death_while_reading_again, ReparseBatch),
+    "forget_stalled": (a_death_while_forgetting, ForgetFile),
 }
 
 

@@ -4,6 +4,7 @@ from consumers.core.rows.audit import Deed, Phase, Verb
 from consumers.core.rows.batches import Batch, BatchCount, CanaryCount, NewBatch, Part, Reparse, Written
 from consumers.core.rows.chunks import Chunk, Gate, Job, JobCounts, NewChunk, OpenJob, Waiting
 from consumers.core.rows.files import RECHECKED, ChunkFile, Measured, NewFile, Refusal, SentRecord
+from consumers.core.rows.forgetting import Leaving
 from consumers.core.rows.leases import Held, Leased
 from consumers.core.rows.records import Answered, FailedRecord, JudgedRecord, Link, NewRecord, SentAs, Spent
 
@@ -23,6 +24,7 @@ __all__ = [
     "JobCounts",
     "JudgedRecord",
     "Leased",
+    "Leaving",
     "Link",
     "Measured",
     "NewBatch",

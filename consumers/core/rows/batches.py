@@ -53,7 +53,8 @@ class Batch:
     no more of it is bought (a budget, a canary). With ``canary`` only the first so many chunks may start.
 
     ``retried`` is the last revision a person had retried, 0 if none; attempts count from ``first_round``,
-    the round it began with.
+    the round it began with. With ``results_removed_at`` what it left in S3 is gone by age: it is never sent,
+    read or written again.
     """
 
     batch_id: str
@@ -78,6 +79,7 @@ class Batch:
     retried: int = 0
     first_round: int = 0
     reparse: Reparse | None = None
+    results_removed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

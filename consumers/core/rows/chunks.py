@@ -136,4 +136,5 @@ class Waiting:
     ingests: tuple[str, ...] = ()
     settles: tuple[str, ...] = ()
     reparses: tuple[str, ...] = ()
+    forgets: tuple[str, ...] = ()
     cleanups: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ class NewFile:
 
     ``file_id`` is the text form; ``echo`` the id as the sender wrote it (an integer stays one). ``tokens``
     is the estimate of what the model reads of the file itself (media and context) for each record.
-    ``reused`` names, by analysis type, the earlier record whose result is linked instead of bought.
+    ``reused`` names, by analysis type, the earlier record whose result is linked instead of bought. Of a
+    ``forgotten`` one only its place is known any more.
     """
 
     position: int
@@ -29,6 +30,7 @@ class NewFile:
     reason: str = ""
     tokens: int = 0
     reused: Mapping[str, str] = field(default_factory=dict)
+    forgotten: bool = False
 
 
 RECHECKED = "rechecked"

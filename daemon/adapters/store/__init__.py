@@ -11,6 +11,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.store.engine import make_engine
 from daemon.adapters.store.failed import Failed
 from daemon.adapters.store.file_rows import Files
+from daemon.adapters.store.forgetting import Forgetting
 from daemon.adapters.store.idling import Idling
 from daemon.adapters.store.jobs import Jobs
 from daemon.adapters.store.leases import Leases
@@ -66,6 +67,7 @@ class SqlStore(
     RestoredEnds,
     Aging,
     Auditing,
+    Forgetting,
 ):
     """Everything the stages ask of the database, and the leases; safe to share between threads.
 

@@ -136,4 +136,5 @@ def _batch(row: Row[Any]) -> Batch:
         row.retried,
         row.first_round,
         read_reparse(row),
+        row.results_removed_at,
     )

@@ -95,7 +95,7 @@ def _failed(batch_id: str, positions: Sequence[int], which: ColumnElement[bool])
             files.c.tokens,
         )
         .join(files, and_(files.c.batch_id == records.c.batch_id, files.c.position == records.c.position))
-        .where(at(batch_id, positions), which)
+        .where(at(batch_id, positions), which, ~files.c.forgotten)
     )
 
 

@@ -119,7 +119,8 @@ def file_row(batch_id: str, file: NewFile) -> dict[str, Any]:
         "code": file.code,
         "reason": file.reason,
         "tokens": file.tokens,
-        "source": source(file.bucket, file.s3_key, file.etag),
+        "source": source(file.bucket, file.s3_key, file.etag) if file.s3_key else None,
+        "forgotten": file.forgotten,
     }
 
 
@@ -141,6 +142,7 @@ def new_file(row: Row[Any], reused: Mapping[str, str]) -> NewFile:
         row.reason,
         row.tokens,
         reused,
+        row.forgotten,
     )
 
 

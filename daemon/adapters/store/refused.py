@@ -23,7 +23,7 @@ class Refused:
 
     def refused_files(self, batch_id: str) -> Iterator[NewFile]:
         """Stream the REFUSED files of a batch that were not found fine since, in plan order."""
-        which = and_(files.c.code != "", files.c.code != RECHECKED)
+        which = and_(files.c.code != "", files.c.code != RECHECKED, ~files.c.forgotten)
         return stream_files(self.database, batch_id, which)
 
     def rechecked_files(self, batch_id: str) -> Iterator[NewFile]:

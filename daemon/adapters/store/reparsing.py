@@ -188,7 +188,12 @@ def _differs(record: JudgedRecord, stored: Row[Any] | None) -> bool:
 def _linked(batch_id: str, after: int) -> Any:
     same = (files.c.batch_id == records.c.batch_id) & (files.c.position == records.c.position)
     asked = select(*(records.c[name] for name in (*_KEY, "reused_from")), files.c.s3_key)
-    which = (records.c.batch_id == batch_id, records.c.position > after, records.c.reused_from.is_not(None))
+    which = (
+        records.c.batch_id == batch_id,
+        records.c.position > after,
+        records.c.reused_from.is_not(None),
+        ~files.c.forgotten,
+    )
     in_order = asked.join(files, same).where(*which).order_by(records.c.position, records.c.analysis_type)
     return in_order.limit(LINKS_AT_ONCE)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select, true
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import layout
@@ -42,6 +42,12 @@ class Results:
     def superseded_rows(self, batch_id: str) -> Iterator[ResultRow]:
         """Stream the attempts whose place a later one has taken, in plan order, oldest first."""
         for page in self._pages(batch_id, lambda after: _resent(batch_id, after), record_superseded):
+            for file in page.files:
+                yield from page.rows_of(file)
+
+    def forgotten_rows(self, batch_id: str) -> Iterator[ResultRow]:
+        """Stream the records of files that were forgotten, superseded ones too, in plan order."""
+        for page in self._pages(batch_id, lambda after: _forgotten(batch_id, after), true()):
             for file in page.files:
                 yield from page.rows_of(file)
 
@@ -87,18 +93,25 @@ def _batch(batch_id: str) -> Select[Any]:
 
 
 def _files(batch_id: str, chunk_id: str | None, after: int) -> Select[Any]:
-    asked = select(*_FILE).where(files.c.batch_id == batch_id, files.c.position > after)
+    known = (files.c.batch_id == batch_id, files.c.position > after, ~files.c.forgotten)
+    asked = select(*_FILE).where(*known)
     if chunk_id is not None:
         mine = and_(chunk_files.c.position == files.c.position, chunk_files.c.chunk_id == chunk_id)
         asked = asked.join(chunk_files, mine)
     return asked.order_by(files.c.position).limit(FILES_AT_ONCE)
 
 
+def _forgotten(batch_id: str, after: int) -> Select[Any]:
+    which = (files.c.batch_id == batch_id, files.c.position > after, files.c.forgotten)
+    return select(*_FILE).where(*which).order_by(files.c.position).limit(FILES_AT_ONCE)
+
+
 def _resent(batch_id: str, after: int) -> Select[Any]:
     """Ask for the files that have superseded attempts."""
     mine = and_(records.c.batch_id == files.c.batch_id, records.c.position == files.c.position)
     sent = select(records.c.position).where(mine, record_superseded, records.c.outcome.is_not(None))
-    asked = select(*_FILE).where(files.c.batch_id == batch_id, files.c.position > after, sent.exists())
+    known = (files.c.batch_id == batch_id, files.c.position > after, ~files.c.forgotten)
+    asked = select(*_FILE).where(*known, sent.exists())
     return asked.order_by(files.c.position).limit(FILES_AT_ONCE)
 
 

@@ -204,6 +204,7 @@ def _link() -> Select[Any]:
         records.c.position == bindparam("of_position"),
         records.c.analysis_type == bindparam("of_type"),
         records.c.attempt == bindparam("of_attempt"),
+        records.c.result.is_not(None),  # one that was forgotten meanwhile has none
     )
 
 

@@ -24,6 +24,7 @@ from daemon.adapters.tables import (
     chunk_unread,
     chunks,
     findings,
+    forgettings,
     job_open,
     jobs,
     record_unread,
@@ -75,6 +76,7 @@ class Watch:
                 ingests=_ids(connection, chunks, _ingests(), now, limit),
                 settles=_ids(connection, batches, _settles(), now, limit),
                 reparses=_ids(connection, batches, _reparses(), now, limit),
+                forgets=_ids(connection, batches, _forgets(), now, limit),
                 cleanups=_ids(connection, chunks, _cleanups(now), now, limit),
             )
 
@@ -161,6 +163,12 @@ def _settles() -> ColumnElement[bool]:
 def _reparses() -> ColumnElement[bool]:
     """Ended batches whose reparse somebody left half-way."""
     return and_(batch_reparsing, state_in(batches, BATCH_ENDS))
+
+
+def _forgets() -> ColumnElement[bool]:
+    """Ended batches that a file is leaving."""
+    leaving = exists().where(forgettings.c.batch_id == batches.c.batch_id)
+    return and_(state_in(batches, BATCH_ENDS), leaving)
 
 
 def _cleanups(now: datetime) -> ColumnElement[bool]:
