@@ -120,7 +120,12 @@ class Worker:
 
     @property
     def is_turning(self) -> bool:
-        """Tell whether the loop turned lately; waiting for a place is turning too."""
+        """Tell whether the loop turned lately; waiting for a place is turning too.
+
+        After a stop nothing turns any more: how long the rest may take is the drain's to limit.
+        """
+        if self.stop.is_set():
+            return True
         budget = self._pace.poll_wait + TURNS_WITHIN
         return self._means.clock.monotonic() - self.poller.turned_at < budget * 2
 

@@ -133,6 +133,16 @@ def test_a_poller_that_no_longer_turns_is_not_alive() -> None:
     assert not bench.worker.is_turning
 
 
+def test_a_loop_that_was_told_to_stop_is_alive_while_its_work_ends() -> None:
+    """K9: a drain of minutes is no stall, and no watchdog may end it."""
+    bench = Bench(concurrency=1)
+    bench.mailbox.post(BODY)
+    bench.poll()
+    bench.worker.stop.set()
+    bench.clock.advance(600)
+    assert bench.worker.is_turning
+
+
 def test_a_message_that_comes_when_the_loop_stops_is_given_back() -> None:
     """S1: at once, and no handler begins."""
     bench = Bench()
