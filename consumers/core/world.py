@@ -68,6 +68,8 @@ class Policy:
     stage_ahead: int = 20
     max_attempts: int = 3
     job_timeout_hours: int = 24
+    check_interval: int = 30
+    overdue_seconds: int = 120
     fetch_max_retries: int = 3
     cleanup_after_success: bool = True
     retention_days: int = 7

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
@@ -73,24 +73,37 @@ def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding | Find
         job = by_arn.get(report.arn) or by_name.get(report.name)
         if job is not None:
             seen.add(job.chunk_id)
-            yield from _compare(job, report)
+            yield from _compare(job, report, world)
     for job in open_jobs:
         if job.chunk_id in seen:
             continue
         if job.arn is not None:
+            if _since(job.claimed_at, world) < world.policy.overdue_seconds:
+                continue  # AWS promises no time within which List names a job
             yield find("job_unknown", job.arn, "ListModelInvocationJobs does not name it", world)
         elif not job.leased:
             yield "claim_without_job", SubmitChunk(chunk_id=job.chunk_id)
 
 
-def _compare(job: OpenJob, report: JobReport) -> Iterator[Finding]:
+def _compare(job: OpenJob, report: JobReport, world: World) -> Iterator[Finding]:
     hint = JobStateChange.hint(report.arn, report.name, report.status)
     if job.arn is None and not job.leased:
         yield "job_adopted", hint
-    elif job.arn is not None and report.status != job.status:
+    elif job.arn is not None and report.status != job.status and _may_ask(job, report, world):
         yield "event_missed", hint
     if job.cancelled and job.arn is not None and report.status not in _STOPPED:
         yield "job_not_stopped", CancelBatch(batch_id=layout.parse_chunk_id(job.chunk_id).batch_id)
+
+
+def _may_ask(job: OpenJob, report: JobReport, world: World) -> bool:
+    """Tell whether Get may be asked about a job: at its end at once, on its way every CHECK_INTERVAL."""
+    if report.status in JOB_ENDS or job.checked_at is None:
+        return True
+    return _since(job.checked_at, world) >= world.policy.check_interval
+
+
+def _since(when: datetime, world: World) -> float:
+    return (world.now - when).total_seconds()
 
 
 def _rows(world: World) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
 """The reconciler: whatever is missed is found again, and it only sends messages."""
 
+from datetime import timedelta
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState, JobStatus
 from consumers.core.rows import Leased
-from schemas.facts import ReconcilerRan
+from schemas.facts import FindingMade, ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, Reconcile, SubmitBatch
 from tests.stages.conftest import NewSimulation
@@ -98,3 +100,34 @@ def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(
         sim.run()
     assert sim.batch(batch_id).state is BatchState.COMPLETED
     assert sim.answers.bought == {"file-1:combined": 1, "file-2:combined": 1}
+
+
+def test_a_job_on_its_way_is_asked_about_once_in_an_interval_and_its_end_at_once(
+    sim: Simulation,
+) -> None:
+    sim.submit(sim.media(2))
+    (arn,) = sim.jobs.reports
+
+    def asked(status: JobStatus) -> int:
+        before = sim.jobs.calls.count("get")
+        sim.jobs.move(arn, status)
+        reconcile(sim)
+        return sim.jobs.calls.count("get") - before
+
+    assert asked(JobStatus.VALIDATING) == 1
+    sim.pass_time(29)
+    assert asked(JobStatus.SCHEDULED) == 0
+    sim.pass_time(1)
+    assert asked(JobStatus.SCHEDULED) == 1
+    assert asked(JobStatus.FAILED) >= 1
+
+
+def test_a_job_that_bedrock_does_not_list_is_found_once_it_is_overdue(sim: Simulation) -> None:
+    sim.submit(sim.media(2))
+    sim.jobs.listed_after = timedelta(days=1)
+    sim.pass_time(119)
+    reconcile(sim)
+    assert not [fact for fact in sim.facts if isinstance(fact, FindingMade)]
+    sim.pass_time(1)
+    reconcile(sim)
+    assert {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)} == {"job_unknown"}

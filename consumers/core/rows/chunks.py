@@ -115,7 +115,7 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A job row not ended, as the reconciler compares it with Bedrock's list."""
+    """A job row not ended, as the reconciler compares it with Bedrock's list, last looked at ``checked_at``."""
 
     chunk_id: str
     name: str
@@ -125,6 +125,7 @@ class OpenJob:
     claimed_at: datetime
     leased: bool
     cancelled: bool = False
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Jobs:
     def open_jobs(self) -> Sequence[OpenJob]:
         """Return the job rows that have not ended, oldest first."""
         asked = (
-            select(jobs, is_held(chunks).label("leased"), batches.c.cancelled)
+            select(jobs, is_held(chunks).label("leased"), batches.c.cancelled, chunks.c.last_checked_at)
             .join(chunks, chunks.c.chunk_id == jobs.c.chunk_id)
             .join(batches, batches.c.batch_id == chunks.c.batch_id)
             .where(job_open)
@@ -131,4 +131,5 @@ def _open_job(row: Row[Any]) -> OpenJob:
         row.claimed_at,
         bool(row.leased),
         row.cancelled,
+        row.last_checked_at,
     )
