@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 # uv trusts what this machine trusts.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help venv demo up test endurance bench check format pages lock clean
+.PHONY: help venv demo up test endurance bench check format pages pictures lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -58,6 +58,9 @@ pages: $(READY) ## write the pages of docs and the dashboards that are made from
 	$(BIN)/python -m daemon.metric_list > docs/metrics.md
 	$(BIN)/python -m daemon.event_list > docs/events.md
 	$(BIN)/python -m deploy.grafana
+
+pictures: $(READY) ## draw the dashboards of five failures into FOLDER, each under a name that tells nothing
+	$(BIN)/python -m tests.dashboards "$(or $(FOLDER),.local/pictures)"
 
 lock: $(READY) ## renew both lock files from pyproject.toml
 	$(BIN)/python .ci/locks.py

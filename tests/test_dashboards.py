@@ -17,10 +17,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from daemon.metric_list import DECLARED, PREFIX, Declared
 from daemon.metrics import Metrics
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER
+from deploy.grafana.panel import Dashboard
 from deploy.grafana.proof import PROOFS
 from deploy.grafana.write import RUNBOOK as RUNBOOK_ADDRESS
 from deploy.grafana.write import text
 from deploy.local import processes
+from tests.dashboards.drawing import Camera, browser
 from tests.prometheus import Prometheus, watching
 
 FILES = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
@@ -182,3 +184,11 @@ class Told:
 def test_every_expression_gives_data_on_a_real_prometheus(scraped: Prometheus, expr: str) -> None:
     asked = re.sub(r"\$(queue|model|area)", ".*", expr.replace("$__rate_interval", "1m"))
     assert scraped.query(asked), "no data"
+
+
+@pytest.mark.skipif(browser() is None, reason="no browser: apt-get install chromium")
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: str(dashboard.uid))
+def test_the_preview_draws_every_panel(scraped: Prometheus, dashboard: Dashboard) -> None:
+    now = scraped.query("vector(time())")[0][1]
+    states = Camera(browser() or "", scraped.url, now - 30, now).states(dashboard)
+    assert states == {panel["title"]: "data" for panel in panels(dashboard.uid)}

@@ -13,6 +13,8 @@ USED = f"max by (model) (novabatch_slots_used{{{M}}})"
 LIMIT = f"max by (model) (novabatch_slots_limit{{{M}}})"
 MISSED = 'novabatch_reconcile_actions_total{action="event_missed"}'
 CHANGES = 'novabatch_jobs_total{status!="Submitted"}'
+FOUND = f"sum(increase({MISSED}[{LATELY}]))"
+FEW = 5
 GOAL = 0.99
 WAITS = f"novabatch_consumer_queue_wait_seconds_count{{{Q}}}"
 FRESH = (
@@ -112,10 +114,9 @@ SECOND: Sequence[Panel] = (
     tile(
         "Job events missed",
         "percentunit",
-        f"clamp_max(sum(increase({MISSED}[{LATELY}])) / (sum(increase({CHANGES}[{LATELY}])) > 0), 1)"
-        " or vector(0)",
-        "Share of the jobs' changes in ten minutes that no event told and the reconciler had to find."
-        " A few are found while their event is on its way.",
+        f"clamp_max(({FOUND} > {FEW}) / sum(increase({CHANGES}[{LATELY}])), 1) or vector(0)",
+        "Share of the jobs' changes in ten minutes that no event told and the reconciler had to find;"
+        f" 0 % where it found {FEW} or fewer, whose events may have been on their way.",
         ("yellow", 0.25),
         ("red", 0.5),
     ),
