@@ -115,7 +115,7 @@ class Gate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A job row not ended, as the reconciler compares it with Bedrock's list, last looked at ``checked_at``."""
+    """A job row not ended, as it is compared with Bedrock's list; Get was asked last at ``checked_at``."""
 
     chunk_id: str
     name: str
