@@ -26,6 +26,7 @@ FINDING_KINDS = (
     "strange_lines",
     "count_mismatch",
     "token_mismatch",
+    "cost_mismatch",
     "job_unknown",
     "job_not_stopped",
     "jobs_not_listed",

@@ -100,7 +100,7 @@ CASES: Mapping[str, Case] = {
     "SlotsSaturated": Case(_slots(20, "100+1x200"), _slots(20, "300-1x200"), "150m"),
     "JobOverdue": _gauge('job_oldest_seconds{model="m"}', "93700x60", "93500x60"),
     "NothingReconciled": _gauge("last_reconcile_timestamp_seconds", "2400x60", "3300x60"),
-    "CountsDisagree": _finding("token_mismatch"),
+    "CountsDisagree": _finding("cost_mismatch"),
     "WorkFailing": _finding("settle_failing"),
     "CleanupFailing": _finding("cleanup_failing"),
     "BudgetReached": Case(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-COUNT_MISMATCH, TOKEN_MISMATCH = "count_mismatch", "token_mismatch"
+COUNT_MISMATCH, TOKEN_MISMATCH, COST_MISMATCH = "count_mismatch", "token_mismatch", "cost_mismatch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from consumers.core.agreement import COUNT_MISMATCH, TOKEN_MISMATCH, Counts, differences, read_summary
+from consumers.core.agreement import (
+    COST_MISMATCH,
+    COUNT_MISMATCH,
+    TOKEN_MISMATCH,
+    Counts,
+    differences,
+    read_summary,
+)
+from consumers.core.cost import cost, money
 from consumers.core.faults import Fault
 from consumers.core.lifecycle import JobStatus
-from consumers.core.rows import Chunk
+from consumers.core.rows import Chunk, Spent
 from consumers.core.world import World
 from consumers.findings import find
-from consumers.job_state.intake import Tally
+from consumers.job_state.intake import Tally, day_of_price
 from consumers.job_state.output import Output
 from schemas.facts import FindingMade
 
@@ -17,10 +25,16 @@ STRANGE = "strange_lines"
 
 def audit(chunk: Chunk, output: Output, world: World) -> tuple[FindingMade, ...]:
     """Find what is strange about a chunk's output; what an earlier reading found and is mended is settled."""
-    ours = _stored(chunk, output.tally, world)
+    spent = world.store.spent(chunk.chunk_id)
+    ours = _stored(chunk, output.tally, spent, world)
     others = [*_summary(output, world), *_told_by_get(chunk)]
     whole = chunk.job is not None and chunk.job.status is JobStatus.COMPLETED
-    found: dict[str, list[str]] = {STRANGE: [*_strange(output.tally)], COUNT_MISMATCH: [], TOKEN_MISMATCH: []}
+    found: dict[str, list[str]] = {
+        STRANGE: [*_strange(output.tally)],
+        COUNT_MISMATCH: [],
+        TOKEN_MISMATCH: [],
+        COST_MISMATCH: [*_mispriced(chunk, spent, world)],
+    }
     for each in differences(ours, others, whole=whole):
         found[each.kind].append(each.sentence)
     return tuple(fact for kind, told in found.items() for fact in _noted(kind, chunk, told, world))
@@ -55,9 +69,19 @@ def _strange(tally: Tally) -> Iterator[str]:
             yield f"{count} {one if count == 1 else many}"
 
 
-def _stored(chunk: Chunk, tally: Tally, world: World) -> Counts:
+def _mispriced(chunk: Chunk, spent: Spent, world: World) -> Iterator[str]:
+    """Say that the stored money is not what the stored tokens cost; of what is unknown nothing is said."""
+    model = world.models.find(chunk.model)
+    if model is None or spent.cost_usd is None:
+        return
+    due = cost(model, spent.input_tokens, spent.output_tokens, day_of_price(chunk, world))
+    if due is not None and due != spent.cost_usd:
+        yield f"the tokens cost {money(due)} USD, the store says {money(spent.cost_usd)}"
+
+
+def _stored(chunk: Chunk, tally: Tally, spent: Spent, world: World) -> Counts:
     """Count what the store has of the chunk's records, with the padding of this reading."""
-    stored, spent = world.store.answered(chunk.chunk_id), world.store.spent(chunk.chunk_id)
+    stored = world.store.answered(chunk.chunk_id)
     succeeded, failed = stored.answers + tally.padding_answers, stored.errors + tally.padding_errors
     return Counts(
         "the store",

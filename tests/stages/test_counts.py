@@ -2,20 +2,22 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from consumers.core import layout
 from consumers.core.faults import Denied, PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
 from consumers.core.rows import JobCounts
-from daemon.adapters.tables import findings
+from daemon.adapters.tables import findings, records
 from schemas.facts import FindingMade
 from schemas.job_events import JobStateChange
 from schemas.messages import IngestChunk
 from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
+from tests.stages.moments import at_call
 from tests.stages.outputs import end_job, line, output_key, summary_key
 from tests.stages.simulation import Simulation
 
@@ -175,6 +177,18 @@ def test_tokens_of_padding_and_of_bad_answers_are_among_those_the_summary_counts
     sim.submit(sim.media(1), analysis_types=["summary"])
     end_job(sim, summary={"inputTokenCount": 3000, "outputTokenCount": 300})
     assert told(sim) == {}
+
+
+def test_money_that_is_not_what_the_tokens_cost_is_a_finding(padded: Simulation) -> None:
+    def spoil() -> None:
+        with padded.store.engine.begin() as connection:
+            first = records.c.position == 0
+            connection.execute(update(records).where(first).values(cost_usd=Decimal("0.01")))
+
+    at_call(padded, "store.spent", act=spoil)
+    end_job(padded)
+    (detail,) = [detail for kind, detail in told(padded).items() if kind == "cost_mismatch"]
+    assert detail == "the tokens cost 0.00121 USD, the store says 0.0109075"
 
 
 def test_a_line_twice_is_counted_once(padded: Simulation) -> None:
