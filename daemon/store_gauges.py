@@ -23,26 +23,32 @@ Figures = Mapping[str, Mapping[tuple[str, ...], float]]
 class StoreGauges(Collector):
     """Figures from the store, exported by the process that holds the lease for it; by others not at all.
 
-    ``lead`` takes or renews that lease and tells whether it is ours; ``read`` asks the store.
+    ``lead`` takes or renews that lease and tells whether it is ours; ``read`` asks the store. Figures stand
+    for ``keep`` seconds, as long as the lease: a process that is cut off must not go on beside its successor.
     """
 
-    def __init__(self, lead: Callable[[], bool], read: Callable[[], Figures], clock: Clock) -> None:
+    def __init__(
+        self, lead: Callable[[], bool], read: Callable[[], Figures], clock: Clock, keep: float = float("inf")
+    ) -> None:
         self._lead = lead
         self._read = read
         self._clock = clock
+        self._keep = keep
         self._figures: Figures = {}
         self._read_at = 0.0
 
     def refresh(self) -> None:
         """Read the figures anew if this process leads, forget them if it does not."""
+        began = self._clock.monotonic()
         self._figures = self._read() if self._lead() else {}
-        self._read_at = self._clock.monotonic()
+        self._read_at = began
 
     def collect(self) -> Iterator[Metric]:
         """Return the figures as last read."""
-        figures = dict(self._figures)
+        age = self._clock.monotonic() - self._read_at
+        figures = dict(self._figures) if age < self._keep else {}
         if figures:
-            figures[AGE] = {(): self._clock.monotonic() - self._read_at}
+            figures[AGE] = {(): age}
         known = {each.name: each for each in DECLARED if each.from_store}
         if strange := set(figures) - set(known):
             raise UndeclaredMetric(f"{sorted(strange)} are not declared in daemon/metric_list.py")

@@ -251,7 +251,7 @@ def prepare_database(engine: Engine, actor: str = "unknown") -> None:
 
 def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauges:
     """Make the figures of the store and the queues, which one process of all exports."""
-    lead = Leader(parts.store, parts.settings.reconcile_interval * 3)
+    seconds = parts.settings.reconcile_interval * 3
     figures = StoreFigures(parts.store, parts.models, parts.policy, parts.clock)
     views = Views(parts.engine, parts.models)
     storage = StorageFigures(
@@ -261,7 +261,7 @@ def store_gauges(parts: Parts, mailboxes: Mapping[Queue, Mailbox]) -> StoreGauge
     def read() -> Figures:
         return {**queue_figures(mailboxes), **figures.read(), **storage.read()}
 
-    return StoreGauges(lead.leads, read, parts.clock)
+    return StoreGauges(Leader(parts.store, seconds).leads, read, parts.clock, seconds)
 
 
 def _world_maker(parts: Parts, policy: Policy, store: SqlStore) -> Callable[[Hold], World]:

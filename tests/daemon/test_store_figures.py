@@ -10,12 +10,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from daemon.adapters.figures import StoreFigures
-from daemon.store_gauges import StoreGauges
+from daemon.adapters.store import SqlStore, make_engine
+from daemon.clock import SystemClock
+from daemon.store_gauges import Leader, StoreGauges
 from schemas.job_events import JobStateChange
 from schemas.models import load_models
+from tests.contracts.local_aws import until
 from tests.databases import make_sqlite_store
 from tests.stages.simulation import Simulation
 
+LEASE_SECONDS = 1.5
 NOVA = "amazon.nova-2-lite-v1:0"
 
 
@@ -77,6 +81,60 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     assert gauges.value("paused", model=NOVA, reason="paused") == 1
     assert gauges.value("findings", kind="overdue") == 1
     assert gauges.value("findings", kind="token_mismatch") == 0
+
+
+class Process:
+    """What one of several processes over a database exports; its clock and its lease are real."""
+
+    def __init__(self, sim: Simulation, url: str, seconds: float) -> None:
+        self.store = SqlStore(make_engine(url))
+        figures = StoreFigures(self.store, load_models(None, slots=sim.slots), sim.policy, SystemClock())
+        leader = Leader(self.store, seconds)
+        self.gauges = StoreGauges(leader.leads, figures.read, SystemClock(), seconds)
+        self.registry = CollectorRegistry()
+        self.registry.register(self.gauges)
+
+    def exported(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(f"novabatch_{name}", labels) or 0.0
+
+
+@pytest.fixture
+def three(sim: Simulation) -> Iterator[list[Process]]:
+    url = sim.store.engine.url.render_as_string()
+    made = [Process(sim, url, LEASE_SECONDS) for _ in range(3)]
+    yield made
+    for each in made:
+        each.store.engine.dispose()
+
+
+def test_over_three_processes_the_sum_of_a_gauge_is_what_the_store_holds(
+    sim: Simulation, three: list[Process]
+) -> None:
+    sim.submit(sim.media(8))
+    for _ in range(2):
+        for each in three:
+            each.gauges.refresh()
+    assert sum(each.exported("chunks", state="READY", model=NOVA) for each in three) == 2
+    assert sum(each.exported("slots_used", model=NOVA) for each in three) == 2
+
+
+def test_when_the_process_that_exports_is_cut_off_another_takes_over_and_nothing_counts_twice(
+    sim: Simulation, three: list[Process]
+) -> None:
+    sim.submit(sim.media(8))
+    leader, *others = three
+    for each in three:
+        each.gauges.refresh()
+    assert leader.exported("slots_used", model=NOVA) == 2
+    until(lambda: _refreshed(others) > 0, 20)
+    assert sum(each.exported("slots_used", model=NOVA) for each in three) == 2
+    assert leader.exported("slots_used", model=NOVA) == 0
+
+
+def _refreshed(processes: list[Process]) -> float:
+    for each in processes:
+        each.gauges.refresh()
+    return sum(each.exported("slots_used", model=NOVA) for each in processes)
 
 
 def test_the_gauges_tell_when_models_end_and_how_old_their_prices_are(sim: Simulation) -> None:
