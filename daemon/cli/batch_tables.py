@@ -1,35 +1,50 @@
 """Batches, chunks and jobs as tables of 80 columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import click
 
 from consumers.core.cost import money
-from daemon.cli.output import cell, cents, console, moment, more, short, show, size, table
+from daemon.cli.output import cell, cents, console, moment, more, printable, short, show, size, table, wrapped
 
 Document = Mapping[str, Any]
 CHUNKS_SHOWN = 40
+BATCH_ID, GAP = 21, 2
 
 
 def show_overview(document: Document, resting: Sequence[Document]) -> None:
     """Show a line for each batch, and the last errors."""
-    made = table("request_id~", "state", "files>", "good>", "USD>", "created")
-    for batch in document["batches"]:
-        good = f"{_good(batch)}/{batch['records']['total']}"
-        row = (batch["request_id"], batch["state"], batch["files"]["total"], good)
-        made.add_row(*map(cell, row), cents(batch["cost_usd"]), short(batch["created_at"]))
+    columns = {name: list(map(tell, document["batches"])) for name, tell in _OVERVIEW.items()}
+    for name in _DISPENSABLE:
+        if _room(columns) < BATCH_ID:
+            del columns[name]
+    room = _room(columns)
+    names = [_name(batch, room) for batch in document["batches"]]
+    made = table("batch~", *columns)
+    for row in zip(names, *columns.values(), strict=True):
+        made.add_row(*map(cell, row))
     show(made, otherwise="No batch yet: post one with `novabatch send FILE`.")
     if document["last_errors"]:
         _show_errors(document["last_errors"])
     show_resting(resting)
 
 
+def _room(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return how wide a name may be beside these columns."""
+    return console().width - sum(max(map(len, (name, *cells))) + GAP for name, cells in columns.items())
+
+
+def _name(batch: Document, room: int) -> str:
+    """Name a batch so that it can be copied: by its request_id, or by its batch_id where that is too long."""
+    return str(batch["request_id"] if len(batch["request_id"]) <= room else batch["batch_id"])
+
+
 def show_batch(document: Document, resting: Sequence[Document]) -> None:
     """Show a batch and its chunks."""
     for line in batch_lines(document):
-        click.echo(line)
+        wrapped(line, indent=10)
     chunks = document["chunks"]
     made = table("chunk", "state", "files>", "records>", "bytes>", "job ended", "cleaned")
     for chunk in chunks[:CHUNKS_SHOWN]:
@@ -46,7 +61,7 @@ def show_batch(document: Document, resting: Sequence[Document]) -> None:
     more(len(chunks) - CHUNKS_SHOWN, "chunks")
     for chunk in chunks:
         if chunk["last_error"]:
-            click.echo(f"{chunk['chunk_id']}: {chunk['last_error']}")
+            wrapped(printable(f"{chunk['chunk_id']}: {chunk['last_error']}"), indent=2)
     show_resting(resting)
 
 
@@ -128,6 +143,16 @@ def _show_errors(errors: Sequence[Document]) -> None:
     for error in errors:
         made.add_row(short(error["time"]), cell(error["chunk_id"]), cell(error["message"]))
     console().print(made)
+
+
+_OVERVIEW: Mapping[str, Callable[[Document], str]] = {
+    "state": lambda batch: str(batch["state"]),
+    "files>": lambda batch: str(batch["files"]["total"]),
+    "good>": lambda batch: f"{_good(batch)}/{batch['records']['total']}",
+    "USD>": lambda batch: cents(batch["cost_usd"]),
+    "created": lambda batch: short(batch["created_at"]),
+}
+_DISPENSABLE = ("files>", "created")
 
 
 def _good(batch: Document) -> int:

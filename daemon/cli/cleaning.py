@@ -9,7 +9,7 @@ import click
 from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 from daemon.cli.going import Ended, Going, Wish, describe, show_going, tell, wait_for, would_end
-from daemon.cli.output import as_json, cell, show, size, table, write_json
+from daemon.cli.output import as_json, printable, show, size, table, write_json
 from daemon.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -175,9 +175,7 @@ def storage(as_json: bool) -> None:
         more = ", ".join(f"{n} {name}" for name, n in counted.items() if name in PARTS)
         made.add_row(area, str(counted["objects"]), f"{counted['bytes']:,}", size(counted["bytes"]), more)
     show(made)
-    made = table("", "name~", "objects>", "bytes>")
     for area, counted in document.items():
         for name, of_name in sorted(counted.get("names", {}).items()):
-            made.add_row(area, cell(name), str(of_name["objects"]), size(of_name["bytes"]))
-    if made.rows:
-        show(made)
+            told = f"{of_name['objects']} objects, {size(of_name['bytes'])}"
+            click.echo(f"{area}, {told}:\n  {printable(name)}")

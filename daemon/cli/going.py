@@ -59,7 +59,7 @@ def wait_for(count_left: Callable[[], int], total: int, seconds: float) -> None:
 
 def show_going(going: Sequence[Going]) -> None:
     """Show what would go, a line for each."""
-    made = table("chunk", "folder", "objects>", "bytes>")
+    made = table("chunk", "folder~", "objects>", "bytes>")
     for each in going:
         chunk = "…" + each.chunk_id[-12:] if each.chunk_id else ""
         made.add_row(*map(cell, (chunk, each.folder, each.objects, size(each.bytes))))

@@ -54,7 +54,7 @@ def _show_chunk(document: Document) -> None:
             click.echo(f"{name.removesuffix('_at'):<16}  {moment(document[name])}")
     failures = ", ".join(f"{kind} {count} times" for kind, count in document["failures"].items())
     if failures:
-        click.echo(f"failures  {failures}; the last: {document['last_error']}")
+        wrapped(printable(f"failures  {failures}; the last: {document['last_error']}"), indent=10)
     made = table("file_id~", "original~", "copy~")
     for each in document["placed"][:SHOWN]:
         copy = f"refused: {each['code']}" if each["refused"] else each["safe_name"]
@@ -90,7 +90,8 @@ def _file_lines(document: Document) -> Iterator[str]:
 def _asked_lines(each: Document) -> Iterator[str]:
     """Say what one batch asked of the file, and where it went; what is copied from here stays on one line."""
     yield f"batch     {each['batch_id']}  {each['batch_state']}"
-    yield f"request   {each['request_id']}, accepted {moment(each['created_at'])}"
+    yield f"request   {each['request_id']}"
+    yield f"          accepted {moment(each['created_at'])}"
     yield f"object    {printable('s3://' + each['bucket'] + '/' + each['s3_key'])}"
     kind, etag = each["kind"] or "unknown kind", each["etag"] or "-"
     yield f"          {kind}, {size(each['size_bytes'])}, ETag {etag}"

@@ -40,7 +40,14 @@ def table(*columns: str, title: str = "") -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(box=SIMPLE_HEAD, show_edge=False, title=title or None, title_justify="left", pad_edge=False)
+    made = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        title=title or None,
+        title_justify="left",
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for name in columns:
         side: Literal["left", "right"] = "right" if name.endswith(">") else "left"
         made.add_column(name.rstrip(">~"), justify=side, overflow="fold", no_wrap=not name.endswith("~"))

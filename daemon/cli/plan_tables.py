@@ -10,7 +10,7 @@ from consumers.core.names import is_renamed
 from consumers.core.rows import NewChunk, NewFile
 from consumers.submit.outlook import Outlook
 from consumers.submit.preview import Judged, PlannedChunk
-from daemon.cli.output import cell, more, show, size, table
+from daemon.cli.output import cell, more, show, size, table, wrapped
 
 CHUNKS_SHOWN = 40
 FILES_SHOWN = 20
@@ -42,7 +42,7 @@ class PlanTables:
     def show(self, outlook: Outlook) -> None:
         """Show the plan."""
         for line in _lines(outlook):
-            click.echo(line)
+            wrapped(line, indent=10)
         self._show_chunks(outlook.chunks)
         self._show_renamed()
         self._show_refused(outlook.refused)

@@ -40,3 +40,22 @@ def test_the_package_can_be_run_by_its_name() -> None:
 
 def test_an_unknown_verb_is_wrong_usage(cli: CommandLine) -> None:
     assert "No such command 'statsu'" in cli.refused("statsu", code=2)
+
+
+READING = (
+    "plan",
+    "status",
+    "pending",
+    "show",
+    "results",
+    "cleanup",
+    "audit",
+    "storage",
+    "doctor",
+    "reconcile",
+)
+
+
+@pytest.mark.parametrize("words", [*([verb] for verb in READING), ["dlq", "list"], ["dlq", "redrive"]])
+def test_every_verb_that_tells_something_does_so_in_json_too(cli: CommandLine, words: list[str]) -> None:
+    assert "--json" in cli.ok(*words, "--help")

@@ -2,18 +2,23 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from consumers.core import layout
 from consumers.core.lifecycle import BatchState, ChunkState
 from daemon.adapters.store import SqlStore
 from daemon.cli.progress import left, rate
+from deploy.local import stack
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bury
 from tests.cli.terminal import COLUMNS, on_terminal
 from tests.cli.test_sending import REQUEST, finish
-from tests.contracts.planting import NOW, end_job, hold_chunk, plant, submit
+from tests.contracts.planting import NOW, completed, end_job, hold_chunk, plant, submit
 
 
 def ended(store: SqlStore, request_id: str) -> str:
@@ -34,6 +39,29 @@ def test_waiting_shows_a_bar_on_a_terminal(cloud: CommandLine, sqlite_store: Sql
     assert len(last) <= COLUMNS
 
 
+def test_whoever_stops_waiting_is_told_that_the_batch_goes_on(
+    cloud: CommandLine, sqlite_store: SqlStore
+) -> None:
+    plant(sqlite_store, "w")
+    words = [sys.executable, "-m", "daemon", "send", "-", "--wait"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, env=dict(cloud.environment), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(json.dumps({**REQUEST, "request_id": "w"}))
+        child.stdin.close()
+        assert child.stdout.readline() == "w\n"
+        assert child.stdout.readline(), "it waits now"
+        child.send_signal(signal.SIGINT)
+        assert child.stderr is not None
+        said = child.stderr.read()
+    assert child.returncode == 1
+    assert f"goes on: see `novabatch status {layout.batch_id('w')}`" in said
+    assert "Traceback" not in said
+
+
 def test_a_redrive_counts_what_it_sends_back(cloud: CommandLine, sqs: Any) -> None:
     for number in range(3):
         bury(sqs, json.dumps({"number": number}))
@@ -50,9 +78,12 @@ def test_a_document_stays_one_document_on_a_terminal_too(cloud: CommandLine, s3:
     assert json.loads(seen[seen.index("{") : seen.rindex("}") + 1])["originals"] == {"objects": 0, "bytes": 0}
 
 
-@pytest.mark.parametrize("words", [["status"], ["pending"], ["doctor"], ["dlq", "list", "--queue", "submit"]])
+WIDE = ("status", "pending", "doctor", "storage", "audit", "dlq list --queue submit", "cleanup --dry-run")
+
+
+@pytest.mark.parametrize("words", [*WIDE, "status BATCH", "show BATCH", "show CHUNK", "show 1000", "plan -"])
 def test_no_line_is_wider_than_the_terminal(
-    cloud: CommandLine, sqlite_store: SqlStore, sqs: Any, words: list[str]
+    cloud: CommandLine, sqlite_store: SqlStore, sqs: Any, s3: Any, words: str
 ) -> None:
     long = "a-request-with-a-rather-long-name-" + "x" * 60
     (chunk,) = plant(sqlite_store, long)
@@ -61,12 +92,25 @@ def test_no_line_is_wider_than_the_terminal(
     bury(
         sqs, json.dumps({"type": "submit_batch", "request_id": long}), "because_of_something_with_a_long_name"
     )
-    _, seen = on_terminal(cloud.environment, *words)
-    assert len(seen.splitlines()) > 3
-    wide = [line for line in seen.splitlines() if len(line) > COLUMNS]
-    assert not [line for line in wide if " " in line.strip()], (
-        "only a name by itself may be wider: to be copied"
+    completed(sqlite_store, "done")
+    s3.put_object(Bucket=stack.BUCKET, Key=f"nova_batch/{'long' * 30}/a.mov", Body=b"0")
+    names = {"BATCH": layout.batch_id(long), "CHUNK": chunk}
+    request = {
+        **REQUEST,
+        "files": [{"file_id": "x" * 64, "s3_key": f"{'long name ' * 20}.mov", "size_bytes": 9}],
+    }
+    typed = [names.get(word, word) for word in words.split()]
+    _, seen = on_terminal(
+        cloud.environment, *typed, stdin=json.dumps({**request, "options": {"reuse": "never"}})
     )
+    assert len(seen.splitlines()) > 1
+    if words == "status":
+        assert re.search(rf"^(\S*\r)*{layout.batch_id(long)} ", seen, re.MULTILINE), (
+            "a name that can be copied"
+        )
+    wide = [line for line in seen.splitlines() if len(line) > COLUMNS]
+    told = [line for line in wide if len(line.split()) > 2 and "s3://" not in line]
+    assert not told, "only a name may be wider, after its label: it is there to be copied"
 
 
 @pytest.mark.parametrize(("speed", "said"), [(0.0, ""), (250.0, "250/s"), (0.5, "30/min"), (0.005, "18/h")])
