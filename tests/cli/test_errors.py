@@ -83,6 +83,7 @@ USAGE = [
     usage("pending x", "x"),
     usage("pause all", "'all'"),
     usage("cleanup", "no terminal", remedy="add --yes or --dry-run"),
+    usage("forget x", "no terminal", remedy="add --yes or --dry-run"),
     usage("cleanup x --unowned y --yes", "--unowned", remedy="leave out BATCH"),
     usage("cleanup --older-than-days -1", "'--older-than-days'"),
     usage("dlq purge", "'purge'", "dlq"),
