@@ -13,11 +13,13 @@ from consumers.core.objects import ObjectInfo
 from daemon.adapters.store import SqlStore
 from daemon.adapters.views import Views
 from daemon.storage import Measure
+from deploy.local import stack
 from deploy.local.processes import Server
 from schemas.events import Event, EventName
 from schemas.models import load_models
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import cli, cloud, s3
+from tests.cli.queues import bury
 from tests.cli.test_cleaning import fill
 from tests.contracts.planting import completed
 from tests.stages.bedrock_answers import error
@@ -129,6 +131,17 @@ def test_every_field_of_cleanup_is_told(
 ) -> None:
     fill(s3, sqlite_store, completed(sqlite_store))
     assert list(fields(cloud.document("cleanup", "--dry-run"))) == documented("cleanup --json")
+
+
+def test_every_field_of_a_file_s_history_is_told(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    completed(sqlite_store)
+    assert list(fields(cli.document("show", "1000"))) == documented("show FILE --json")
+
+
+def test_every_field_of_dead_letters_and_of_the_doctor_is_told(cloud: CommandLine) -> None:
+    bury(stack.client("sqs", cloud.url), "{}")
+    assert list(fields(cloud.document("dlq", "list"))) == documented("dlq list --json")
+    assert list(fields(cloud.document("doctor"))) == documented("doctor --json")
 
 
 def test_every_field_of_the_audit_is_told(cloud: CommandLine, sqlite_store: SqlStore) -> None:
