@@ -21,3 +21,11 @@ def stored_batch(batch_id: str, world: World) -> Batch:
     if batch is None:
         raise Missing(f"batch {batch_id} left the store")
     return batch
+
+
+def gone_by_age(batch: Batch) -> str:
+    """Say why nothing can be done with a batch whose results were removed by their age."""
+    return (
+        f"batch {batch.batch_id} is past RESULT_RETENTION_DAYS: what it left in S3 is gone. "
+        "Send its files under a new request_id."
+    )

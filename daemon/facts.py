@@ -33,6 +33,7 @@ class FactTeller:
             f.MoneySpent: self._money,
             f.ChunkCleaned: self._cleaned,
             f.RawRemoved: self._deleted,
+            f.ResultsRemoved: self._deleted,
             f.StrangerRemoved: self._deleted,
             f.Reconciled: self._reconciled,
             f.ReconcilerRan: self._reconciler_ran,
@@ -92,7 +93,7 @@ class FactTeller:
         if not fact.dry_run:
             self._deleted(fact)
 
-    def _deleted(self, fact: f.ChunkCleaned | f.RawRemoved | f.StrangerRemoved) -> None:
+    def _deleted(self, fact: f.ChunkCleaned | f.RawRemoved | f.ResultsRemoved | f.StrangerRemoved) -> None:
         self._m.counter("objects_deleted_total").inc(fact.objects)
         self._m.counter("bytes_freed_total").inc(fact.bytes)
 

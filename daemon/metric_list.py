@@ -117,7 +117,7 @@ WORK: Sequence[Declared] = (
     _stored("findings", "Things a person should look at.", "kind"),
     _counter(
         "objects_deleted_total",
-        "Objects deleted: temporary folders, raw lines past their time, what a person named.",
+        "Objects deleted: temporary folders, raw lines and results past their time, what a person named.",
     ),
     _counter("bytes_freed_total", "Bytes of the objects deleted."),
     _stored("storage_bytes", "Bytes in a part of the bucket, measured hourly.", "area"),

@@ -7,10 +7,10 @@ from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from consumers.core.world import Policy
@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     cleanup_after_success: bool = True
     retention_days: Whole = 7
     raw_retention_days: Whole = 90
+    result_retention_days: Whole | None = None
+    row_retention_days: Whole | None = None
 
     # how it runs
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
@@ -118,6 +120,17 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _rows_last(self) -> Self:
+        """Rows know what lies in S3: they go after it, or not at all."""
+        results, rows = self.result_retention_days, self.row_retention_days
+        if rows is not None and (results is None or results > rows):
+            raise ValueError(
+                f"{variable('row_retention_days')} is {rows}: rows go only after results. Write a "
+                f"{variable('result_retention_days')} of at most {rows}"
+            )
+        return self
 
     @field_validator("database_url")
     @classmethod

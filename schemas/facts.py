@@ -18,6 +18,8 @@ RECONCILE_ACTIONS = (
     "not_cleaned",
     "sweep_due",
     "raw_due",
+    "results_due",
+    "rows_due",
     "chunk_not_woken",
     "reparse_stalled",
     "forget_stalled",
@@ -43,6 +45,8 @@ FINDING_KINDS = (
     "reparse_failing",
     "adopt_failing",
     "raw_failing",
+    "results_failing",
+    "rows_failing",
     "forget_failing",
 )
 
@@ -257,6 +261,25 @@ class RawRemoved(Fact):
     batch_id: str
     objects: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsRemoved(Fact):
+    """All that a batch which ended long ago left in S3 is gone; its rows stay."""
+
+    event: ClassVar[str] = "results_removed"
+    batch_id: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRemoved(Fact):
+    """The rows of a batch's files and records are gone; what it came to and cost stays."""
+
+    event: ClassVar[str] = "rows_removed"
+    batch_id: str
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,6 +324,24 @@ class CleanupLegacy(Message):
     place: Key
 
 
+class RemoveResults(Message):
+    """Delete all that batches which ended long ago left in S3, one batch a message."""
+
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    type: Literal["remove_results"] = "remove_results"
+    older_than_days: Days
+    after: BatchId | None = None
+
+
+class RemoveRows(Message):
+    """Delete the rows of files and records of batches that ended long ago, one batch a message."""
+
+    queue: ClassVar[Queue] = Queue.CLEANUP
+    type: Literal["remove_rows"] = "remove_rows"
+    older_than_days: Days
+    after: BatchId | None = None
+
+
 class RemoveRaw(Message):
     """Delete the raw lines of batches that ended long ago, one batch a message; ``after`` is the last."""
 

@@ -34,6 +34,8 @@ type_names: Mapping[Queue, Mapping[str, type[m.Message]]] = {
         "cleanup_unowned": m.CleanupUnowned,
         "cleanup_legacy": m.CleanupLegacy,
         "remove_raw": m.RemoveRaw,
+        "remove_results": m.RemoveResults,
+        "remove_rows": m.RemoveRows,
     },
 }
 

@@ -1,6 +1,6 @@
 """Emptying places of the bucket, and making sure that nothing is left."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -41,15 +41,20 @@ def empty(places: Iterable[str], deed: Deed, world: World) -> Emptied:
     ``deed`` stands in the audit before the first of it goes, and again with what went, a page at a time.
     """
     places = tuple(places)
+    return empty_all(lambda: contents(places, world), deed, world)
+
+
+def empty_all(look: Callable[[], Iterator[Version]], deed: Deed, world: World) -> Emptied:
+    """Delete all that a look finds, then look again."""
     emptied, reasons = Emptied(0, 0), dict[Version, str]()
-    listed = contents(places, world)
+    listed = look()
     while page := list(islice(listed, DELETE_AT_ONCE)):
         world.checkpoint()
         kept = _delete(page, deed, world)
         reasons |= kept
         gone = [version.bytes for version in page if version not in kept]
         emptied = Emptied(emptied.objects + len(gone), emptied.bytes + sum(gone))
-    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in contents(places, world))
+    left = (f"{each.key}: {reasons.get(each, 'still listed')}" for each in look())
     if stayed := list(islice(left, TOLD)):
         raise PassingFault(f"{len(stayed)} or more objects stayed: {'; '.join(stayed)}")
     return emptied

@@ -250,6 +250,11 @@ def plan_key(batch_id: str, round: int = 0) -> str:
     return results_prefix(batch_id) + (f"plan-r{round}.jsonl" if round else "plan.jsonl")
 
 
+def plans_prefix(batch_id: str) -> str:
+    """Name what the keys of all plans of a batch begin with, and no other key."""
+    return results_prefix(batch_id) + "plan"
+
+
 def split_plan_key(batch_id: str, index: int) -> str:
     """Name the plan of the chunks that one chunk was split into: `plan-s<NNN>.jsonl`, by its number."""
     return f"{results_prefix(batch_id)}plan-s{_number(index)}.jsonl"

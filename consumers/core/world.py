@@ -74,6 +74,8 @@ class Policy:
     cleanup_after_success: bool = True
     retention_days: int = 7
     raw_retention_days: int = 90
+    result_retention_days: int | None = None
+    row_retention_days: int | None = None
     budget_usd_per_day: Decimal | None = None
     canary_chunks: int = 0
     min_success_ratio: float = 0.8

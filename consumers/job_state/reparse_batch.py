@@ -9,7 +9,7 @@ from consumers.core.world import Done, Later, Outcome, Refuse, World, done
 from consumers.job_state.ending import end_of_batch
 from consumers.job_state.report import finished_event, write_report
 from consumers.job_state.rereading import Reread, reread_chunk, reread_links
-from consumers.naming import named_batch, stored_batch
+from consumers.naming import gone_by_age, named_batch, stored_batch
 from consumers.parts import write_part
 from schemas.facts import BatchReparsed
 from schemas.messages import ReparseBatch
@@ -28,6 +28,8 @@ def reparse_batch(message: ReparseBatch, world: World) -> Outcome:
         return batch
     if batch.state not in BATCH_ENDS:
         return _not_ended(batch)
+    if batch.results_removed_at is not None:
+        return Refuse("results_removed", gone_by_age(batch))
     held = world.hold(Leased.BATCH, batch.batch_id)
     if held is None:
         return Later(HELD, f"batch {batch.batch_id} is being worked on")
@@ -46,6 +48,8 @@ def _reparse(batch_id: str, held: Held, world: World) -> Outcome:
     batch = stored_batch(batch_id, world)
     if batch.state not in BATCH_ENDS:
         return _not_ended(batch)
+    if batch.results_removed_at is not None:
+        return Refuse("results_removed", gone_by_age(batch))
     world.store.begin_reparse(held)
     first = _under_way(stored_batch(batch_id, world)).next or 0
     for part in world.store.parts(batch_id):

@@ -16,7 +16,7 @@ from consumers.core.lifecycle import BATCH_ENDS
 from consumers.core.retry import tokens_asked_again
 from consumers.core.rows import RECHECKED, Batch, Held, Leased, NewFile
 from consumers.core.world import Later, Outcome, Refuse, World, done
-from consumers.naming import named_batch, stored_batch
+from consumers.naming import gone_by_age, named_batch, stored_batch
 from consumers.resubmission import gather, model_of, never_planned, resubmit
 from consumers.submit.items import item
 from consumers.submit.judging import judge_again
@@ -60,6 +60,8 @@ def _answered(message: RetryBatch, batch: Batch, world: World) -> Outcome | None
     """Answer a message that needs nothing done; None if the batch is to be retried."""
     if source := adopted_from(batch):
         return Refuse("adopted", not_planned_here(batch.batch_id, source))
+    if batch.results_removed_at is not None:
+        return Refuse("results_removed", gone_by_age(batch))
     seen = message.revision
     if _is_carried_out(seen, batch):
         return done([Ignored("retried already", batch.batch_id)], _following(batch.batch_id, world))

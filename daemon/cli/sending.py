@@ -111,6 +111,7 @@ def retry(batch: str) -> None:
     """
     from consumers.core.foreign import adopted_from, not_planned_here
     from consumers.core.lifecycle import BATCH_ENDS, BatchState
+    from consumers.naming import gone_by_age
     from consumers.resubmission import never_planned
     from schemas.messages import RetryBatch
 
@@ -124,6 +125,8 @@ def retry(batch: str) -> None:
             raise click.ClickException(
                 f"batch {batch_id} is {state}: retry it when it has ended, or cancel it first."
             )
+        if stored.results_removed_at is not None:
+            raise click.ClickException(gone_by_age(stored))
         if stored.state is BatchState.COMPLETED:
             click.echo(f"batch {batch_id} is COMPLETED: nothing to send again, nothing was sent")
             return

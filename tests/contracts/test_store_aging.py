@@ -117,3 +117,72 @@ def test_what_is_done_once_a_day_is_due_once_a_day(store: SqlStore) -> None:
     assert store.is_due("other", DAY, NOW)
     assert store.is_due("aging", DAY, after(hours=24))
     assert not store.is_due("aging", DAY, after(hours=25))
+
+
+def clean(store: SqlStore, batch_id: str) -> None:
+    """Let the folder of a batch's chunk be found empty."""
+    held = hold_chunk(store, f"{batch_id}-000")
+    store.cleaned(held, 0, 0, NOW)
+    store.release(held)
+
+
+def without_results(store: SqlStore, request_id: str) -> str:
+    batch_id = ended(store, request_id)
+    clean(store, batch_id)
+    held = hold_batch(store, batch_id)
+    store.results_removed(held, NOW)
+    store.release(held)
+    return batch_id
+
+
+def test_results_go_of_old_batches_whose_folders_are_clean(store: SqlStore) -> None:
+    batch_id = ended(store, "a")
+    assert store.results_kept(after(days=1)) is None
+    clean(store, batch_id)
+    assert store.results_kept(NOW) is None
+    assert store.results_kept(after(days=1)) == batch_id
+    assert store.results_kept(after(days=1), batch_id) is None
+    held = hold_batch(store, batch_id)
+    store.results_removed(held, NOW)
+    assert store.results_kept(after(days=1)) is None
+    assert store.raw_kept(after(days=1)) is None
+
+
+def test_results_stay_while_output_is_unread_or_a_file_is_leaving(store: SqlStore) -> None:
+    unread = judged(0, Outcome.MISSING, error_code="RESULT_FETCH_FAILED", result=None)
+    for batch_id in (ended(store, "a", unread), ended(store, "b")):
+        clean(store, batch_id)
+    held = hold_batch(store, batch_id)
+    store.begin_forgetting(held, 0, NOW)
+    assert store.results_kept(after(days=1)) is None
+
+
+def test_rows_go_page_by_page_and_the_batch_is_counted_as_before(store: SqlStore) -> None:
+    other, batch_id = ended(store, "other"), without_results(store, "a")
+    count, others = store.count(batch_id), store.count(other)
+    request = store.request_of(batch_id)
+    assert store.rows_kept(after(days=1)) == batch_id
+    held = hold_batch(store, batch_id)
+    for _ in range(2):
+        store.sum_up(held)
+    assert store.remove_rows(held) == 2
+    for _ in range(2):
+        store.sum_up(held)
+    assert store.remove_rows(held) == 0
+    store.rows_removed(held, NOW)
+    assert store.rows_kept(after(days=1)) is None
+    assert list(store.planned_files(batch_id)) == []
+    assert store.count(batch_id) == count
+    assert store.count(other) == others
+    assert len(list(store.planned_files(other))) == 2
+    assert store.said_before(batch_id, request)
+
+
+def test_only_the_holder_removes_rows(store: SqlStore) -> None:
+    batch_id = without_results(store, "a")
+    old = hold_batch(store, batch_id, GONE)
+    hold_batch(store, batch_id)
+    for removal in (store.sum_up, store.remove_rows):
+        with pytest.raises(LeaseLost):
+            removal(old)
+    assert len(list(store.planned_files(batch_id))) == 2

@@ -98,7 +98,7 @@ def test_every_fact_can_be_told_and_moves_its_metric() -> None:
     assert get("novabatch_tokens_total", {"model": "x", "direction": "input"}) == 3
     assert get("novabatch_cost_usd_total", {"model": "x"}) == 1.5
     assert get("novabatch_cost_on_demand_usd_total", {"model": "x"}) == 1.5
-    assert get("novabatch_objects_deleted_total") == 3 + 3 + 3  # chunk, raw lines, stranger
+    assert get("novabatch_objects_deleted_total") == 4 * 3  # chunk, raw lines, results, stranger
     assert get("novabatch_reconcile_actions_total", {"action": "x"}) == 3
 
 

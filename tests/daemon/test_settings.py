@@ -27,6 +27,8 @@ DESIGN = set(
     LOG_LEVEL LOG_FORMAT
     """.split()  # noqa: SIM905
 )
+BESIDE = {"RESULT_RETENTION_DAYS", "ROW_RETENTION_DAYS"}
+"""What was added to the design since: without a value nothing is removed."""
 ROLE = "arn:aws:iam::123456789012:role/batch"
 
 
@@ -40,7 +42,9 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_settings_are_those_of_the_design() -> None:
-    assert {variable(name) for name in Settings.model_fields} == {f"NOVABATCH_{name}" for name in DESIGN}
+    known = {variable(name) for name in Settings.model_fields}
+    assert known == {f"NOVABATCH_{name}" for name in DESIGN | BESIDE}
+    assert (load().result_retention_days, load().row_retention_days) == (None, None)
 
 
 def test_every_setting_has_a_default() -> None:
@@ -95,6 +99,18 @@ def test_a_value_that_cannot_be_names_its_setting(
     monkeypatch.setenv(f"NOVABATCH_{name}", value)
     with pytest.raises(BadSettings, match=f"(?i){name}"):
         load()
+
+
+@pytest.mark.parametrize("results", ["", "31"])
+def test_rows_cannot_go_before_the_results_they_tell_of(
+    monkeypatch: pytest.MonkeyPatch, results: str
+) -> None:
+    monkeypatch.setenv("NOVABATCH_ROW_RETENTION_DAYS", "30")
+    monkeypatch.setenv("NOVABATCH_RESULT_RETENTION_DAYS", results)
+    with pytest.raises(BadSettings, match="Write a NOVABATCH_RESULT_RETENTION_DAYS of at most 30"):
+        load()
+    monkeypatch.setenv("NOVABATCH_RESULT_RETENTION_DAYS", "30")
+    assert load().row_retention_days == 30
 
 
 def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from schemas.messages import (
     IngestChunk,
     PlanBatch,
     RemoveRaw,
+    RemoveResults,
+    RemoveRows,
     ReparseBatch,
     SettleBatch,
     SubmitBatch,
@@ -99,6 +101,19 @@ def raw_lines_of_last_winter(sim: Simulation) -> None:
     sim.now = sim.now.replace(month=6)
 
 
+def results_of_last_winter(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, result_retention_days=30)
+    raw_lines_of_last_winter(sim)
+
+
+def rows_of_last_winter(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, row_retention_days=60)
+    submit(sim)
+    sim.now = sim.now.replace(month=6)
+    sim.post(RemoveResults(older_than_days=30))
+    sim.run()
+
+
 def a_death_while_reading_again(sim: Simulation) -> None:
     batch_id = submit(sim)
     _die_reading(ReparseBatch(batch_id=batch_id), sim)
@@ -132,6 +147,8 @@ CAUSES: dict[str, tuple[Callable[[Simulation], object], type[BaseModel]]] = {
     "not_cleaned": (lose(CleanupChunk), CleanupChunk),
     "sweep_due": (a_failed_job_long_ago, Sweep),
     "raw_due": (raw_lines_of_last_winter, RemoveRaw),
+    "results_due": (results_of_last_winter, RemoveResults),
+    "rows_due": (rows_of_last_winter, RemoveRows),
     "chunk_not_woken": (lose(SubmitChunk), SubmitChunk),
     "reparse_stalled": (a_death_while_reading_again, ReparseBatch),
     "forget_stalled": (a_death_while_forgetting, ForgetFile),

@@ -21,6 +21,7 @@ from daemon.adapters.store.parts import Parts
 from daemon.adapters.store.plans import Plans
 from daemon.adapters.store.records import Records
 from daemon.adapters.store.refused import Refused
+from daemon.adapters.store.removing import Removing
 from daemon.adapters.store.reparsing import Reparsing
 from daemon.adapters.store.restored_ends import RestoredEnds
 from daemon.adapters.store.restored_results import RestoredResults
@@ -68,6 +69,7 @@ class SqlStore(
     Aging,
     Auditing,
     Forgetting,
+    Removing,
 ):
     """Everything the stages ask of the database, and the leases; safe to share between threads.
 

@@ -16,6 +16,7 @@ from daemon.adapters.tables import (
     chunk_has_raw,
     chunk_uncleaned,
     chunks,
+    forgettings,
     jobs,
     record_unread,
     records,
@@ -33,6 +34,15 @@ def settling(now: datetime) -> ColumnElement[bool]:
 def unread() -> ColumnElement[bool]:
     """Return the condition that a chunk has output that is paid for and could not be read so far."""
     return exists().where(record_unread, records.c.chunk_id == chunks.c.chunk_id)
+
+
+def _over(before: datetime) -> ColumnElement[bool]:
+    """Return the condition that a batch ended before a time, and that nothing of it is still to be done."""
+    mine = chunks.c.batch_id == batches.c.batch_id
+    dirty, waits = exists().where(mine, chunk_uncleaned), exists().where(mine, unread())
+    leaving = exists().where(forgettings.c.batch_id == batches.c.batch_id)
+    ended = and_(state_in(batches, BATCH_ENDS), batches.c.finished_at < before)
+    return and_(ended, ~batch_reparsing, ~dirty, ~waits, ~leaving)
 
 
 class Aging:
@@ -89,6 +99,30 @@ class Aging:
             connection.execute(gone.values(raw_removed_at=now))
             rested = update(batches).where(batches.c.batch_id == held.id)
             connection.execute(rested.values(wake_after=None))
+
+    def results_kept(self, before: datetime, after: str = "") -> str | None:
+        """Return the next batch that ended before a time, with all that it left in S3 and nothing open."""
+        return self._next(_over(before), batches.c.results_removed_at.is_(None), after)
+
+    def rows_kept(self, before: datetime, after: str = "") -> str | None:
+        """Return the next batch that ended before a time and has its rows yet, its results being gone."""
+        gone = batches.c.results_removed_at.is_not(None)
+        return self._next(_over(before), and_(gone, batches.c.rows_removed_at.is_(None)), after)
+
+    def _next(self, over: ColumnElement[bool], which: ColumnElement[bool], after: str) -> str | None:
+        asked = select(func.min(batches.c.batch_id)).where(batches.c.batch_id > after, over, which)
+        with self.database.read() as connection:
+            found: str | None = connection.execute(asked).scalar_one()
+        return found
+
+    def results_removed(self, held: Held, now: datetime) -> None:
+        """Store that what the held batch left in S3 is gone, raw lines too."""
+        with self.database.write() as connection:
+            guard(connection, held)
+            raw = update(chunks).where(chunks.c.batch_id == held.id, chunk_has_raw)
+            connection.execute(raw.values(raw_removed_at=now))
+            gone = update(batches).where(batches.c.batch_id == held.id)
+            connection.execute(gone.values(results_removed_at=now, wake_after=None))
 
     def is_due(self, timer: str, every: timedelta, now: datetime) -> bool:
         """Tell whether something is to be done again, and note that it is done now; one caller is told so."""

@@ -1,5 +1,6 @@
 """What was counted and spent, summed by the database."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from consumers.core.lifecycle import CHUNK_ENDS
 from consumers.core.rows import BatchCount, Spent
 from daemon.adapters.store.current import is_good
 from daemon.adapters.store.database import Database
-from daemon.adapters.tables import chunks, files, record_unread, records, state_in
+from daemon.adapters.tables import batches, chunks, files, jobs, record_unread, records, state_in
 from schemas.outcomes import Outcome
 
 _BOUGHT = (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.UNPARSABLE, Outcome.FILTERED)
@@ -34,31 +35,66 @@ class Sums:
     database: Database
 
     def count(self, batch_id: str) -> BatchCount:
-        """Count a batch: its files, its current records, what they and the superseded ones cost."""
+        """Count a batch: its files, its current records, what they and the superseded ones cost.
+
+        One whose rows are removed is told by what was kept of it.
+        """
         with self.database.read() as connection:
-            planned, refused = connection.execute(_files(batch_id)).one()
-            groups = connection.execute(_groups(batch_id)).all()
-            chunk_sums = connection.execute(_chunks(batch_id)).one()
-        current = [row for row in groups if not row.superseded]
-        bought = [row for row in current if not row.reused_from]
-        outcomes = {
-            outcome: count
-            for outcome in Outcome
-            if (count := sum(row.records for row in bought if row.outcome == outcome))
-        }
-        return BatchCount(
-            files=planned,
-            refused=refused or 0,
-            records=sum(row.records for row in current),
-            reused=sum(row.records for row in current if row.reused_from),
-            good=sum(row.records for row in current if is_good(row)),
-            outcomes=outcomes,
-            spent=_added(current),
-            padding=spent_of(chunk_sums),
-            superseded=_added([row for row in groups if row.superseded]),
-            chunks=chunk_sums.chunks,
-            chunks_through=chunk_sums.through or 0,
-        )
+            kept = connection.execute(_summary(batch_id)).scalar_one_or_none()
+            return count_rows(connection, batch_id) if kept is None else count_of(kept)
+
+
+def count_rows(connection: Connection, batch_id: str) -> BatchCount:
+    """Count a batch by its rows."""
+    planned, refused = connection.execute(_files(batch_id)).one()
+    groups = connection.execute(_groups(batch_id)).all()
+    chunk_sums = connection.execute(_chunks(batch_id)).one()
+    current = [row for row in groups if not row.superseded]
+    bought = [row for row in current if not row.reused_from]
+    outcomes = {
+        outcome: count
+        for outcome in Outcome
+        if (count := sum(row.records for row in bought if row.outcome == outcome))
+    }
+    return BatchCount(
+        files=planned,
+        refused=refused or 0,
+        records=sum(row.records for row in current),
+        reused=sum(row.records for row in current if row.reused_from),
+        good=sum(row.records for row in current if is_good(row)),
+        outcomes=outcomes,
+        spent=_added(current),
+        padding=spent_of(chunk_sums),
+        superseded=_added([row for row in groups if row.superseded]),
+        chunks=chunk_sums.chunks,
+        chunks_through=chunk_sums.through or 0,
+    )
+
+
+def count_of(kept: Mapping[str, Any]) -> BatchCount:
+    """Read what was kept of a batch whose rows are removed."""
+    plain = ("files", "refused", "records", "reused", "good", "chunks", "chunks_through")
+    spent: Any = {name: _read_spent(kept[name]) for name in ("spent", "padding", "superseded")}
+    outcomes = {Outcome(name): number for name, number in kept["outcomes"].items()}
+    return BatchCount(**{name: kept[name] for name in plain}, outcomes=outcomes, **spent)
+
+
+def _read_spent(kept: Sequence[Any]) -> Spent:
+    tokens_in, tokens_out, cost = kept
+    return Spent(tokens_in, tokens_out, None if cost is None else Decimal(cost))
+
+
+def _summary(batch_id: str) -> Any:
+    return select(batches.c.summary).where(batches.c.batch_id == batch_id)
+
+
+def tokens_by_day(batch_id: str) -> Any:
+    """Sum tokens by the day they were priced on: the one on which their job ended, where it has one."""
+    day = func.date(func.coalesce(jobs.c.ended_at, records.c.created_at))
+    tokens = (func.sum(records.c.input_tokens), func.sum(records.c.output_tokens))
+    bought = records.c.input_tokens.is_not(None) & records.c.output_tokens.is_not(None)
+    asked = select(day, *tokens).outerjoin(jobs, jobs.c.chunk_id == records.c.chunk_id)
+    return asked.where(records.c.batch_id == batch_id, bought).group_by(day)
 
 
 def spent_on(connection: Connection, chunk_id: str) -> Spent:

@@ -12,8 +12,8 @@ from consumers.core.cost import money, on_demand_cost
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import BatchCount
 from daemon.adapters.store.database import Database
-from daemon.adapters.store.sums import Sums
-from daemon.adapters.tables import batches, chunks, jobs, records
+from daemon.adapters.store.sums import Sums, tokens_by_day
+from daemon.adapters.tables import batches, chunks, jobs
 from daemon.adapters.views.values import add, instant, words
 from schemas.models import ModelTable
 from schemas.outcomes import Outcome
@@ -134,7 +134,10 @@ class BatchViews:
         if model is None:
             return None
         with self.database.read() as connection:
-            tokens = connection.execute(_tokens_by_day(row.batch_id)).all()
+            kept = connection.execute(
+                select(batches.c.summary).where(batches.c.batch_id == row.batch_id)
+            ).scalar_one_or_none()
+            tokens = kept["days"] if kept else connection.execute(tokens_by_day(row.batch_id)).all()
         costs = [on_demand_cost(model, int(day[1]), int(day[2]), _day(day[0])) for day in tokens]
         known = [cost for cost in costs if cost is not None]
         return sum(known, Decimal(0)) if len(known) == len(costs) else None
@@ -194,15 +197,6 @@ def _last_errors(connection: Connection) -> list[dict[str, Any]]:
         {"time": instant(row.last_error_at), "chunk_id": row.chunk_id, "message": row.last_error}
         for row in connection.execute(asked)
     ]
-
-
-def _tokens_by_day(batch_id: str) -> Any:
-    """Sum tokens by the day they were priced on: the one on which their job ended, where it has one."""
-    day = func.date(func.coalesce(jobs.c.ended_at, records.c.created_at))
-    tokens = (func.sum(records.c.input_tokens), func.sum(records.c.output_tokens))
-    bought = records.c.input_tokens.is_not(None) & records.c.output_tokens.is_not(None)
-    asked = select(day, *tokens).outerjoin(jobs, jobs.c.chunk_id == records.c.chunk_id)
-    return asked.where(records.c.batch_id == batch_id, bought).group_by(day)
 
 
 def _day(value: object) -> date:
