@@ -54,9 +54,10 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-pages: $(READY) ## write the pages of docs and the dashboards that are made from code
+pages: $(READY) ## write the pages of docs, the contract and the dashboards, which are made from code
 	$(BIN)/python -m daemon.metric_list > docs/metrics.md
 	$(BIN)/python -m daemon.event_list > docs/events.md
+	$(BIN)/python -m daemon.contract
 	$(BIN)/python -m deploy.grafana
 
 pictures: $(READY) ## draw the dashboards of five failures into FOLDER, each under a name that tells nothing

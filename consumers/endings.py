@@ -1,5 +1,6 @@
 """The ends of a chunk, shared by the stages that can bring one about."""
 
+from collections import Counter
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -13,6 +14,7 @@ from consumers.core.stops import used_up
 from consumers.core.world import Done, World, done
 from consumers.resubmission import note_waiting
 from consumers.wake import next_chunk, next_chunks, room_for
+from schemas.documents import ChunkFinished, outcomes
 from schemas.events import Event, EventName
 from schemas.facts import BuyingStopped, ChunkMoved, Fact, ModelPaused
 from schemas.messages import CleanupChunk, SettleBatch
@@ -112,18 +114,18 @@ def _next_chunk(chunk: Chunk, world: World) -> tuple[BaseModel, ...]:
 
 
 def _finished(chunk: Chunk, world: World) -> Event:
-    outcomes: dict[str, int] = dict.fromkeys(Outcome, 0)
+    counted: Counter[Outcome] = Counter()
     for (_, outcome), count in world.store.outcomes(chunk.chunk_id).items():
-        outcomes[outcome] += count
+        counted[Outcome(outcome)] += count
     part = layout.part_key(chunk.batch_id, chunk.index)
-    detail = {
+    detail: ChunkFinished = {
         "version": 1,
         "batch_id": chunk.batch_id,
         "request_id": chunk.terms.request_id,
         "chunk_id": chunk.chunk_id,
-        "state": chunk.state.value,
+        "state": "COMPLETED",
         "part_uri": layout.s3_uri(world.policy.bucket, part),
-        "counts": outcomes,
+        "counts": outcomes(counted),
     }
     return Event(name=EventName.CHUNK_FINISHED, time=stamp(world), detail=detail)
 

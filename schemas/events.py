@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.documents import Accepted, BatchFinished, ChunkFinished, Refused
+
 
 class EventName(StrEnum):
     """The detail-type of an event of ours."""
@@ -28,3 +30,12 @@ class Event(BaseModel):
     name: EventName = Field(serialization_alias="detail-type")
     time: str
     detail: Mapping[str, Any]
+
+
+DETAILS: Mapping[EventName, Any] = {
+    EventName.BATCH_ACCEPTED: Accepted,
+    EventName.BATCH_REFUSED: Refused,
+    EventName.CHUNK_FINISHED: ChunkFinished,
+    EventName.BATCH_FINISHED: BatchFinished,
+}
+"""What the detail of each event holds."""

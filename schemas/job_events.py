@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.functional_validators import BeforeValidator
 
 from schemas.queues import Queue
@@ -26,7 +26,9 @@ class JobDetail(BaseModel):
     arn: JobArn = Field(alias="batchJobArn")
     name: str = Field(alias="batchJobName")
     status: str
-    failure: Annotated[str, BeforeValidator(_text)] = Field("", alias="failureMessage")
+    failure: Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "null"]})] = Field(
+        "", alias="failureMessage"
+    )
 
 
 class JobStateChange(BaseModel):

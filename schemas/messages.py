@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
+from schemas import rules
 from schemas.options import Options
 from schemas.queues import Queue
 
@@ -62,10 +71,25 @@ def _one_line(value: str) -> str:
 Whole = Annotated[int, Field(strict=True)]
 Days = Annotated[Whole, Field(ge=0, le=3650)]
 Flag = Annotated[bool, Field(strict=True)]
-FileId = Annotated[int | str, BeforeValidator(_whole_or_text)]
-Usd = Annotated[Decimal, BeforeValidator(_usd), Field(ge=0, le=LARGEST_BUDGET, allow_inf_nan=False)]
-Key = Annotated[str, StringConstraints(min_length=1), AfterValidator(_key)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
+FileId = Annotated[int | str, BeforeValidator(_whole_or_text), WithJsonSchema(rules.FILE_ID)]
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(_usd),
+    Field(ge=0, le=LARGEST_BUDGET, allow_inf_nan=False),
+    WithJsonSchema(rules.USD),
+]
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_key),
+    Field(json_schema_extra={"maxLength": LONGEST_KEY}),
+]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_NAME),
+    AfterValidator(_one_line),
+    Field(json_schema_extra={"pattern": rules.ONE_LINE}),
+]
 Bucket = Annotated[str, StringConstraints(min_length=3, max_length=63)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEY + 70)]
 Source = Annotated[
@@ -109,6 +133,8 @@ class File(Value):
 class FilesFrom(Value):
     """Where to read the files of a large batch: a JSONL list in S3, or a prefix to list."""
 
+    model_config = ConfigDict(json_schema_extra=rules.ONE_PLACE)
+
     list: Uri | None = None
     prefix: Key | None = None
     suffixes: Annotated[tuple[Suffix, ...], FailFast(), Field(max_length=100)] = ()
@@ -130,7 +156,11 @@ class Terms(Message):
     request_id: Name
     model: Name
     bucket: Bucket | None = None
-    analysis_types: Annotated[tuple[Name, ...], FailFast(), Field(max_length=50)] = ("combined",)
+    analysis_types: Annotated[
+        tuple[Name, ...],
+        FailFast(),
+        Field(max_length=50, json_schema_extra={"minItems": 1, "uniqueItems": True}),
+    ] = ("combined",)
     options: Options = Options()
     priority: Annotated[Whole, Field(ge=-1000, le=1000)] = 0
     budget_usd: Usd | None = None
@@ -153,6 +183,8 @@ def requester(terms: Terms) -> str | None:
 
 class SubmitBatch(Terms):
     """A request to analyse files with one model; its ``request_id`` makes it idempotent."""
+
+    model_config = ConfigDict(json_schema_extra=rules.ONE_SOURCE)
 
     files: Annotated[tuple[File, ...], FailFast()] = ()
     files_from: FilesFrom | None = None
@@ -194,6 +226,8 @@ class SubmitChunk(Message):
 
 class OfBatch(Message):
     """A wish about one batch, named by ``batch_id`` or by ``request_id``."""
+
+    model_config = ConfigDict(json_schema_extra=rules.ONE_NAME)
 
     batch_id: BatchId | None = None
     request_id: Name | None = None

@@ -15,7 +15,9 @@ def _language(value: str) -> str:
 
 
 SummaryDepth = Literal["brief", "standard", "detailed"]
-Language = Annotated[str, AfterValidator(_language)]
+Language = Annotated[
+    str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^({LANGUAGE.pattern})$"})
+]
 Temperature = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 

@@ -46,7 +46,7 @@ _WORDS: Mapping[str, str] = {
     "string_too_short": "is shorter than {min_length} characters: fill it in, or leave it out",
     "string_too_long": "is longer than {max_length} characters: shorten it",
     "string_pattern_mismatch": "does not have the form {pattern}: correct it",
-    "int_type": "must be a whole number: write it without quotes",
+    "int_type": "must be a whole number: write it without quotes or fraction",
     "int_from_float": "must be a whole number: write it without a fraction",
     "float_type": "must be a number: write it without quotes",
     "bool_type": "must be true or false: write one of them, without quotes",

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, cast
 
 from consumers.core.cost import money
 from schemas.analyses import Registry
+from schemas.documents import ResultError, ResultLine, ResultOutcome
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ResultRow:
     cost_usd: Decimal | None = None
 
 
-def lines_of(row: ResultRow, analyses: Registry) -> Iterator[dict[str, Any]]:
+def lines_of(row: ResultRow, analyses: Registry) -> Iterator[ResultLine]:
     """Turn one record into its lines: a composed one with a result into a line per part.
 
     Tokens and cost stand on the first line only, so that the sum of all lines is the bill.
@@ -57,13 +58,10 @@ def lines_of(row: ResultRow, analyses: Registry) -> Iterator[dict[str, Any]]:
         return
     for part in parts:
         yield {**line, "analysis_type": part, "result": row.result.get(part)}
-        line |= _UNPAID
+        line |= {"input_tokens": None, "output_tokens": None, "cost_usd": None}
 
 
-_UNPAID = {"input_tokens": None, "output_tokens": None, "cost_usd": None}
-
-
-def _line(row: ResultRow) -> dict[str, Any]:
+def _line(row: ResultRow) -> ResultLine:
     return {
         "schema_version": SCHEMA_VERSION,
         "batch_id": row.batch_id,
@@ -73,7 +71,7 @@ def _line(row: ResultRow) -> dict[str, Any]:
         "s3_key": row.s3_key or None,
         "etag": row.etag,
         "analysis_type": row.analysis_type,
-        "outcome": str(row.outcome),
+        "outcome": cast(ResultOutcome, str(row.outcome)),
         "result": row.result,
         "error": _error(row),
         "record_id": row.record_id,
@@ -90,7 +88,7 @@ def _line(row: ResultRow) -> dict[str, Any]:
     }
 
 
-def _error(row: ResultRow) -> dict[str, str | None] | None:
+def _error(row: ResultRow) -> ResultError | None:
     if row.error_code is None and row.error_message is None:
         return None
     return {"code": row.error_code, "message": row.error_message}

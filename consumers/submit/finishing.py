@@ -1,8 +1,5 @@
 """The end of a plan: what is put to S3, what the sender hears, and who may start."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import BaseModel
 
 from consumers.core.cost import money
@@ -13,6 +10,7 @@ from consumers.core.world import World
 from consumers.endings import in_utc, stamp, stop_buying
 from consumers.planning import put_plan
 from consumers.wake import next_chunks
+from schemas.documents import Accepted, Refused
 from schemas.events import Event, EventName
 from schemas.facts import BatchPlanned, Fact
 from schemas.messages import SettleBatch
@@ -25,7 +23,7 @@ def finish_plan(batch: Batch, held: Held, world: World) -> list[Fact]:
     """
     count = world.store.count(batch.batch_id)
     put_plan(batch, world)
-    answer = batch.cursor.get("answer")
+    answer: Accepted | Refused | None = batch.cursor.get("answer")
     if answer is None:
         answer = _answer(batch, count, world)
         cut_short = batch.cursor.get("phase", "read") != "finish"
@@ -47,21 +45,32 @@ def after_plan(batch: Batch, world: World) -> tuple[BaseModel, ...]:
     return (event, *next_chunks(batch.model, world, batch.batch_id))
 
 
-def _answer(batch: Batch, count: BatchCount, world: World) -> Mapping[str, Any]:
+def _answer(batch: Batch, count: BatchCount, world: World) -> Accepted | Refused:
     """Return what the sender hears: what the batch will take, or why it is not begun."""
-    about = {"version": 1, "batch_id": batch.batch_id, "request_id": batch.request_id}
     estimate = world.store.estimate(batch.batch_id)
     why = None if batch.cancelled else over_budget(batch, estimate)
     if why is not None:
-        return {**about, "error_code": BUDGET_EXCEEDED, "error_message": why}
+        return _refused(batch, why)
     return {
-        **about,
+        "version": 1,
+        "batch_id": batch.batch_id,
+        "request_id": batch.request_id,
         "files": count.files,
         "refused": count.refused,
         "reused": count.reused,
         "chunks": count.chunks,
         "estimate_usd": money(estimate),
         "expected_end": _expected_end(batch, count, world),
+    }
+
+
+def _refused(batch: Batch, why: str) -> Refused:
+    return {
+        "version": 1,
+        "batch_id": batch.batch_id,
+        "request_id": batch.request_id,
+        "error_code": BUDGET_EXCEEDED,
+        "error_message": why,
     }
 
 

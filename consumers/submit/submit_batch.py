@@ -7,6 +7,7 @@ from consumers.core.world import Done, Outcome, Refuse, World, done
 from consumers.endings import stamp
 from consumers.submit.problems import Problem, lost_database, problem_of
 from consumers.submit.sameness import canonical, other_content
+from schemas.documents import Refused
 from schemas.events import Event, EventName
 from schemas.facts import BatchAccepted
 from schemas.messages import PlanBatch, SubmitBatch
@@ -54,5 +55,10 @@ def _again(message: SubmitBatch, batch: NewBatch, world: World) -> Outcome:
 
 def _refuse(message: SubmitBatch, problem: Problem, world: World) -> Refuse:
     code, why = problem
-    detail = {"version": 1, "request_id": message.request_id, "error_code": code, "error_message": why}
+    detail: Refused = {
+        "version": 1,
+        "request_id": message.request_id,
+        "error_code": code,
+        "error_message": why,
+    }
     return Refuse(code, why, (Event(name=EventName.BATCH_REFUSED, time=stamp(world), detail=detail),))

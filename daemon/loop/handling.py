@@ -11,6 +11,7 @@ from consumers.core.world import Outcome, Refuse, Stage, World
 from daemon.loop.attempt import Failed, attempt
 from daemon.loop.hold import Hold
 from daemon.loop.waits import DENIED, PASSING, Chance
+from schemas.documents import Refused
 from schemas.events import Event, EventName
 from schemas.job_events import JobStateChange
 from schemas.parsing import UnreadableMessage, parse
@@ -96,7 +97,7 @@ class Handling:
     def _unreadable(self, error: UnreadableMessage, hold: Hold) -> Refuse:
         if self.queue is not Queue.SUBMIT or error.request_id is None:
             return Refuse(error.code, error.message)
-        detail = {
+        detail: Refused = {
             "version": 1,
             "request_id": error.request_id,
             "error_code": error.code,

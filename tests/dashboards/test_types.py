@@ -1,6 +1,5 @@
 """The dashboards against the types that Grafana publishes, by the TypeScript compiler."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,10 +8,9 @@ import pytest
 
 from deploy.grafana.__main__ import DASHBOARDS
 from deploy.grafana.write import text
-from deploy.local.monitoring import CACHE
+from tests.npm import packages
 
 PACKAGES = ("@grafana/schema@11.6.0", "typescript@5.7.3")
-INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix")
 TYPES = Path(__file__).with_name("dashboard.ts")
 OPTIONS = ("--noEmit", "--strict", "--skipLibCheck", "--module", "esnext", "--moduleResolution", "node")
 WRONG = {
@@ -26,22 +24,7 @@ WRONG = {
 @pytest.fixture(scope="module")
 def compiler() -> Path:
     """The folder that holds Grafana's types and the compiler, fetched once for all runs."""
-    folder = CACHE / "-".join(["grafana-types", *(name.rpartition("@")[2] for name in PACKAGES)])
-    if not (folder / "node_modules/.bin/tsc").exists():
-        fetch(folder)
-    return folder
-
-
-def fetch(folder: Path) -> None:
-    target = folder.with_name(f"{folder.name}.{os.getpid()}")
-    try:
-        target.mkdir(parents=True)
-        subprocess.run([*INSTALL, str(target), *PACKAGES], check=True, capture_output=True, timeout=120)
-        target.rename(folder)
-    except (OSError, subprocess.SubprocessError):
-        shutil.rmtree(target, ignore_errors=True)
-        if not (folder / "node_modules").exists():
-            pytest.skip(f"npm cannot fetch {' and '.join(PACKAGES)}")
+    return packages("grafana-types", *PACKAGES)
 
 
 @pytest.fixture(scope="module")
