@@ -1,7 +1,7 @@
 """Bodies that fit a JSON Schema, and bodies that nearly do."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -14,8 +14,13 @@ from daemon.contract.json_schema import Schema
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 TEXT = st.characters(exclude_categories=["Cs", "Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs"])
 ODD: tuple[Any, ...] = (
-    None, True, 0, 1, -1, 1.0, 0.5, 10**70, "", "0", "a", "a\nb", "true", "b" + "0" * 20, "x" * 257,
-    "x" * 1100, "é" * 600, [], ["a", "a"], [None], {}, {"a": 1}, "-0", "1000000.5",
+    None, True, False, 0, 1, -1, 7, 1.0, 0.5, 1.5, 64, 65, 1000, 1001, -1000, -1001, 3650, 3651, 10**70,
+    999_999.5, 1_000_000, 1_000_001, 5 * 1024**4, 5 * 1024**4 + 1, "", "0", "a", "abc", "a\nb", "a b", "a/b",
+    "true", "summary", "brief", "never", "auto", "de", "pt-BR", "Portuguese", "-0", "25.00", "1000000",
+    "1000000.0", "1000000.5", "1e3",
+    "s3://a", "b" + "0" * 20, "b" + "0" * 20 + "-000", "b" + "0" * 20 + "-00",
+    *("x" * size for size in (2, 3, 63, 64, 65, 256, 257, 1024, 1025, 1094, 1095)), "é" * 600,
+    [], ["a"], ["a", "a"], [None], ["x" * 65], {}, {"a": 1}, {"list": "s3://a/b"}, {"prefix": ""},
 )  # fmt: skip
 NUMBERS = st.integers() | st.integers(-100, 2_000_000) | st.floats(allow_nan=False, allow_infinity=False)
 ANYTHING: st.SearchStrategy[Any] = st.one_of(
@@ -53,6 +58,19 @@ def closed(schema: Any) -> Any:
 def bodies(schema: Schema) -> st.SearchStrategy[Any]:
     """Draw values that fit a schema in nearly all cases."""
     return _values(schema, schema.get("$defs", {}))
+
+
+def each_changed(value: Any) -> Iterator[Any]:
+    """Return a value with each place in it, one at a time, left out or changed into something odd."""
+    yield from ODD
+    if isinstance(value, list):
+        for place, inside in enumerate(value):
+            yield from ([*value[:place], each, *value[place + 1 :]] for each in each_changed(inside))
+    if isinstance(value, dict):
+        yield {**value, "filez": 1}
+        for name, inside in value.items():
+            yield {each: found for each, found in value.items() if each != name}
+            yield from ({**value, name: each} for each in each_changed(inside))
 
 
 def spoilt(schema: Schema) -> st.SearchStrategy[Any]:
