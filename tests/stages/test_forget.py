@@ -189,6 +189,21 @@ def test_what_cannot_be_deleted_is_named_and_goes_on_later(sim: Simulation) -> N
     assert everything(sim) == []
 
 
+def test_troubles_on_the_way_are_not_told_with_its_name_afterwards(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, cleanup_after_success=False)
+    batch_id = bought(sim)
+    sim.objects.undeletable = {key for key in sim.temporary_keys() if "Smith" in key}
+    forget(sim, batch_id)
+    for _ in range(6):
+        sim.pass_time(900)
+    assert any("findings" in place for place in everything(sim))
+    sim.objects.undeletable = set()
+    sim.pass_time(3600)
+    sim.reconcile()
+    assert sim.batch(batch_id).revision == 2
+    assert everything(sim) == []
+
+
 def test_a_later_request_buys_the_object_anew_and_links_nothing(sim: Simulation) -> None:
     batch_id = bought(sim)
     forget(sim, batch_id)

@@ -147,3 +147,8 @@ def test_every_field_of_dead_letters_and_of_the_doctor_is_told(cloud: CommandLin
 def test_every_field_of_the_audit_is_told(cloud: CommandLine, sqlite_store: SqlStore) -> None:
     completed(sqlite_store)
     assert list(fields(cloud.document("audit"))) == documented("audit --json")
+
+
+def test_every_field_of_what_forgetting_came_to_is_told(cloud: CommandLine, sqlite_store: SqlStore) -> None:
+    completed(sqlite_store)
+    assert list(fields(cloud.document("forget", "1000", "--dry-run"))) == documented("forget FILE --json")

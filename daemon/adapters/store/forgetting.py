@@ -94,9 +94,14 @@ class Forgetting:
             values = {"finished_at": row.finished_at, "failures": failures, "wake_after": None}
             if end not in BATCH_ENDS or not revise_batch(connection, which, end, **values):
                 return False
-            gone = delete(forgettings).where(forgettings.c.batch_id == held.id)
-            for each in connection.execute(gone.returning(forgettings.c.position)).scalars().all():
-                deed = Deed(Verb.FORGET, f"file {each} of the plan", held.id, "nothing of it is left")
+            gone = delete(forgettings).where(forgettings.c.batch_id == held.id).returning(forgettings)
+            for each in connection.execute(gone).all():
+                _blank_words(
+                    connection, held.id, _read(each)
+                )  # what failed since was told with its name, too
+                deed = Deed(
+                    Verb.FORGET, f"file {each.position} of the plan", held.id, "nothing of it is left"
+                )
                 add_entry(connection, self.actor, deed, Phase.OUTCOME)
         return True
 
@@ -215,6 +220,16 @@ def _blank_words(connection: Connection, batch_id: str, leaving: Leaving) -> Non
         if names:
             connection.execute(update(table).where(table.c.batch_id == batch_id, told).values({column: ""}))
     _drop_findings(connection, names)
+    _blank_cursor(connection, batch_id, names)
+
+
+def _blank_cursor(connection: Connection, batch_id: str, names: Sequence[str]) -> None:
+    """Forget where a plan stood that was never finished, if that names the file."""
+    mine = batches.c.batch_id == batch_id
+    cursor = connection.execute(select(batches.c.cursor).where(mine)).scalar_one()
+    left = {key: value for key, value in cursor.items() if not any(name in str(value) for name in names)}
+    if left != cursor:
+        connection.execute(update(batches).where(mine).values(cursor=left))
 
 
 def _drop_findings(connection: Connection, names: Iterable[str]) -> None:
