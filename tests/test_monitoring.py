@@ -49,6 +49,7 @@ def test_monitoring_beside_the_local_stack_scrapes_watches_and_draws(up: Child) 
 
 def test_monitoring_without_prometheus_says_what_to_install(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop(monitoring.FOLDER, None)
     command = [*UP, "--no-consumers", "--dir", str(tmp_path / "up")]
     child = processes.start("up", command, environment, tmp_path)
     assert child.process.wait(60) == 1

@@ -63,7 +63,7 @@ LEASE = Row(
             "s",
             "Shortest time left at the last heartbeat.",
             (f"novabatch_consumer_lease_remaining_seconds{Q}", WHO),
-        ),
+        ).to("LeaseLost"),
         graph(
             "Extensions",
             "ops",
@@ -72,7 +72,7 @@ LEASE = Row(
                 f"sum by (queue, result) (rate(novabatch_consumer_visibility_extensions_total{Q}{RATE}))",
                 "{{queue}} {{result}}",
             ),
-        ),
+        ).to("LeaseLost"),
         graph(
             "Leases lost in the last hour",
             "short",

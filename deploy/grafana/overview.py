@@ -26,7 +26,9 @@ WAITING = Row(
             "s",
             "How long the backlog takes at the present rate; infinite where nothing is handled.",
             (f"{BACKLOG} / {HANDLED}", "{{queue}}"),
-        ).into("queue"),
+        )
+        .into("queue")
+        .to("OldestMessageTooOld"),
         replace(
             graph(
                 "Oldest message by queue",
@@ -86,7 +88,8 @@ RED = Row(
             (f"sum by (queue, outcome) (rate({ALL}[$__rate_interval])) > 0", "{{queue}} {{outcome}}"),
         )
         .into("queue")
-        .saying("nothing was handled"),
+        .saying("nothing was handled")
+        .to("HighFailureRatio"),
         graph(
             "Failure ratio",
             "percentunit",
@@ -120,7 +123,9 @@ RED = Row(
                 f"sum by (code) (rate(novabatch_consumer_sqs_requests_total{FAILING}))",
                 "sqs {{code}}",
             ),
-        ).saying("none"),
+        )
+        .saying("none")
+        .to("HighFailureRatio", "CircuitOpen"),
         graph(
             "Dependency down",
             "short",

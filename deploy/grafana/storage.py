@@ -38,19 +38,19 @@ CLEANED = Row(
             "short",
             "Temporary folders, old raw lines, what a person named.",
             ("sum(increase(novabatch_objects_deleted_total[1h]))", "deleted"),
-        ),
+        ).to("CleanupFailing"),
         graph(
             "Bytes freed in the last hour",
             "bytes",
             "Bytes of the objects deleted.",
             ("sum(increase(novabatch_bytes_freed_total[1h]))", "freed"),
-        ),
+        ).to("CleanupFailing"),
         graph(
             "Bytes copied",
             "Bps",
             "What fills the temporary folders.",
             ("sum(rate(novabatch_bytes_copied_total[$__rate_interval]))", "copied"),
-        ),
+        ).to("StorageGrowing"),
         graph(
             "Findings of cleaning",
             "short",

@@ -20,7 +20,7 @@ def write(panel: Panel) -> Json:
         "targets": [_target(panel, chr(65 + n), each) for n, each in enumerate(panel.queries)],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": _overrides(panel)},
         "options": {"stat": _stat, "table": _table, "timeseries": _lines}[panel.kind](panel),
-        **({"links": [_entry(alert) for alert in panel.alerts]} if panel.alerts else {}),
+        "links": [_entry(alert) for alert in panel.alerts] or [_link("Runbook", "${runbook}")],
         **({"transformations": [_columns(panel.columns)]} if panel.columns else {}),
     }
 
@@ -116,12 +116,16 @@ def _lines(_: Panel) -> Json:
 
 
 def _entry(alert: str) -> Json:
+    return _link(f"What to do: {alert}", f"${{runbook}}#{alert.lower()}")
+
+
+def _link(title: str, url: str) -> Json:
     return {
         "type": "link",
-        "title": f"What to do: {alert}",
+        "title": title,
         "icon": "doc",
         "tooltip": "",
-        "url": f"${{runbook}}#{alert.lower()}",
+        "url": url,
         "tags": [],
         "asDropdown": False,
         "includeVars": False,
