@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from daemon.adapters.store import SqlStore
 from deploy.local import stack
 from deploy.local.processes import Server
 from tests.cli.command_line import NOWHERE, CommandLine
 from tests.cli.queues import url_of
+from tests.contracts.planting import after
 
 
 def faults(cli: CommandLine) -> dict[str, str]:
@@ -30,7 +32,7 @@ def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
     assert [each["name"] for each in document["checks"]] == [
         *("settings", "variables", "models", "analyses", "credentials", "clock", "role", "pass role"),
         *("queue submit", "queue state", "queue cleanup", "rule"),
-        *("bucket", "cleaning", "bedrock", "database"),
+        *("bucket", "cleaning", "bedrock", "database", "findings"),
     ]
     assert warnings(cloud) == {"pass role": "IAM cannot say it of arn:aws:sts::123456789012:user/moto"}
     assert "FAULT" not in cloud.ok("doctor")
@@ -76,6 +78,14 @@ def test_a_database_without_tables_is_found_and_mended(cloud: CommandLine, tmp_p
     assert "run `novabatch migrate`" in cloud.refused("status")
     assert "has the schema" in cloud.ok("migrate")
     assert cloud.document("doctor")["ok"]
+
+
+def test_what_the_consumers_found_is_told(cloud: CommandLine, sqlite_store: SqlStore) -> None:
+    for number in range(7):
+        sqlite_store.find("job_overdue", f"job-{number}", "open for long", after(minutes=number))
+    said = warnings(cloud)["findings"]
+    assert said.startswith("job_overdue job-0: open for long; job_overdue job-1")
+    assert said.endswith("job_overdue job-4: open for long; and 2 more")
 
 
 def test_a_password_is_never_shown(cli: CommandLine) -> None:

@@ -13,7 +13,18 @@ from daemon.adapters.store import SqlStore
 from daemon.adapters.views import Views
 from daemon.adapters.views.standing import Cleaning, Progress
 from schemas.models import load_models
-from tests.contracts.planting import MODEL, NOW, after, end_job, hold_chunk, judged, plant, report, submit
+from tests.contracts.planting import (
+    MODEL,
+    NOW,
+    after,
+    arn,
+    end_job,
+    hold_chunk,
+    judged,
+    plant,
+    report,
+    submit,
+)
 
 BATCH = layout.batch_id("r")
 
@@ -149,3 +160,37 @@ def test_histories_name_chunks_files_and_refusals(store: SqlStore) -> None:
     (file,) = views.file_history("1001")
     assert (file["file_id"], file["code"], file["attempts"]) == (1001, "changed", [])
     assert views.chunk_history("unknown") is None
+
+
+def test_a_file_is_found_by_id_and_by_object_with_its_copies_and_jobs(store: SqlStore) -> None:
+    (chunk,) = plant(store)
+    submit(store, chunk)
+    views = views_of(store)
+    (by_id,) = views.file_history("1000")
+    assert [(each["chunk_id"], each["safe_name"], each["job_arn"]) for each in by_id["copies"]] == [
+        (chunk, "0.mov", arn(chunk))
+    ]
+    assert views.object_history("proxy/0.mov") == views.object_history("proxy/0.mov", "media") == [by_id]
+    assert views.object_history("proxy/0.mov", "others") == views.file_history("none") == []
+
+
+def test_batches_are_named_by_their_beginning_and_what_stands_in_it_is_no_pattern(store: SqlStore) -> None:
+    plant(store, "a_1")
+    plant(store, "ab1", at=after(hours=1))
+    views = views_of(store)
+    assert [name for name, _ in views.names_like("a", 10)] == ["ab1", "a_1"]
+    assert [name for name, _ in views.names_like("a_", 10)] == ["a_1"]
+    assert [name for name, _ in views.names_like("", 1)] == ["ab1"]
+    assert views.names_like(layout.batch_id("a_1")[:6], 10)[0][0] == layout.batch_id("a_1")
+
+
+def test_a_chunk_and_a_batch_tell_their_last_error(store: SqlStore) -> None:
+    (chunk,) = plant(store)
+    views = views_of(store)
+    assert views.last_error_of(chunk) is None
+    store.failed(hold_chunk(store, chunk), "prepare", "no room", NOW)
+    assert (views.last_error_of(chunk), views.last_error_of(BATCH), views.last_error_of("x")) == (
+        "no room",
+        None,
+        None,
+    )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from consumers.core.cost import money
-from daemon.adapters.store.database import Database
+from daemon.adapters.store.database import Database, pages
 from daemon.adapters.tables import batches, chunk_files, chunks, files, jobs, records
 from daemon.adapters.views.history import attempts_of, describe_attempt, named
 from daemon.adapters.views.values import instant, words
@@ -20,8 +20,18 @@ class FileViews:
     database: Database
 
     def file_history(self, file_id: str) -> list[dict[str, Any]]:
-        """Describe a file in every batch that names it, the newest first, with every attempt."""
-        return self._histories(files.c.file_id == file_id)
+        """Describe a file in every batch that names it, the newest first, with every attempt.
+
+        It is looked for batch by batch, as the index has it: there may be millions of files.
+        """
+        newest = select(batches.c.batch_id).order_by(batches.c.created_at.desc(), batches.c.batch_id)
+        with self.database.read() as connection:
+            ids = connection.execute(newest).scalars().all()
+        return [
+            history
+            for page in pages(ids)
+            for history in self._histories(and_(files.c.batch_id.in_(page), files.c.file_id == file_id))
+        ]
 
     def object_history(self, key: str, bucket: str | None = None) -> list[dict[str, Any]]:
         """Describe an object in every batch that names it; its key in any bucket, if none is given."""

@@ -10,7 +10,17 @@ from sqlalchemy import and_, func, select
 
 from daemon.adapters.store.aging import settling, unread
 from daemon.adapters.store.database import Database, pages
-from daemon.adapters.tables import batches, chunk_over, chunk_uncleaned, chunks, days, job_open, jobs, models
+from daemon.adapters.tables import (
+    batches,
+    chunk_over,
+    chunk_uncleaned,
+    chunks,
+    days,
+    findings,
+    job_open,
+    jobs,
+    models,
+)
 from daemon.adapters.views.values import instant
 
 _THROUGH = (
@@ -63,6 +73,13 @@ class StandingViews:
         with self.database.read() as connection:
             found = [_pending(row) for row in connection.execute(asked)]
         return {"total_pending": len(found), "chunks": found}
+
+    def open_findings(self) -> list[tuple[str, str, str]]:
+        """Return kind, subject and detail of what a person should look at, the oldest first."""
+        asked = select(findings.c.kind, findings.c.subject, findings.c.detail)
+        with self.database.read() as connection:
+            rows = connection.execute(asked.order_by(findings.c.first_seen, findings.c.kind))
+            return [(row.kind, row.subject, row.detail) for row in rows]
 
     def last_error_of(self, name: str) -> str | None:
         """Return the last error that a chunk or a batch notes, or None."""
