@@ -50,7 +50,7 @@ def test_every_schema_is_one_of_json_schema_2020_12(name: str) -> None:
 
 def test_every_message_and_every_event_has_a_schema_and_an_example() -> None:
     named = {name for known in type_names.values() for name in known}
-    assert named | {"job_state_change"} == set(KINDS) == set(INCOMING)
+    assert named | {"job_state_change"} == set(KINDS) == set(INCOMING), "daemon/contract/examples.py"
     told = (each for examples in OUTGOING.values() for each in examples)
     assert {each["detail-type"] for each in told if "detail-type" in each} == set(EventName)
     assert set(SCHEMAS) == set(INCOMING) | set(OUTGOING)

@@ -139,7 +139,7 @@ def _tell() -> Json:
 def _messages() -> Json:
     bodies = {name: kind.schema for name, kind in incoming().items()} | dict(events())
     shown = {**examples.INCOMING, **told.OUTGOING}
-    made = {name: _message(name, schema, shown[name]) for name, schema in bodies.items()}
+    made = {name: _message(name, schema, shown.get(name, ())) for name, schema in bodies.items()}
     return {**made, "dead_letter": {**_message("dead_letter", DEAD_LETTER, ()), "headers": REASON}}
 
 

@@ -93,5 +93,7 @@ INCOMING: Mapping[str, Sequence[Body]] = {
     "cleanup_unowned": ({"type": "cleanup_unowned", "folder": FOLDER},),
     "cleanup_legacy": ({"type": "cleanup_legacy", "place": "batch_input_20250101.jsonl"},),
     "remove_raw": ({"type": "remove_raw", "older_than_days": 90, "after": BATCH},),
+    "remove_results": ({"type": "remove_results", "older_than_days": 365, "after": BATCH},),
+    "remove_rows": ({"type": "remove_rows", "older_than_days": 730},),
     "job_state_change": (EVENT,),
 }

@@ -67,7 +67,7 @@ def schemas() -> Mapping[str, Schema]:
     """Return all schemas, each a document of its own with its examples."""
     shown = {**examples.INCOMING, **told.OUTGOING}
     found = {name: kind.schema for name, kind in incoming().items()} | dict(events()) | dict(documents())
-    return {name: standing_alone(name, schema, list(shown[name])) for name, schema in found.items()}
+    return {name: standing_alone(name, schema, list(shown.get(name, ()))) for name, schema in found.items()}
 
 
 def page() -> str:

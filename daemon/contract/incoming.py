@@ -13,7 +13,17 @@ from schemas.queues import Queue
 
 EVENT = "job_state_change"
 OURS = frozenset(
-    {"plan_batch", "submit_chunk", "ingest_chunk", "settle_batch", "reconcile", "cleanup_chunk", "remove_raw"}
+    {
+        "plan_batch",
+        "submit_chunk",
+        "ingest_chunk",
+        "settle_batch",
+        "reconcile",
+        "cleanup_chunk",
+        "remove_raw",
+        "remove_results",
+        "remove_rows",
+    }
 )
 """Messages that novabatch sends to itself; nobody else needs to."""
 
