@@ -96,12 +96,10 @@ class Forgetting:
                 return False
             gone = delete(forgettings).where(forgettings.c.batch_id == held.id).returning(forgettings)
             for each in connection.execute(gone).all():
-                _blank_words(
-                    connection, held.id, _read(each)
-                )  # what failed since was told with its name, too
-                deed = Deed(
-                    Verb.FORGET, f"file {each.position} of the plan", held.id, "nothing of it is left"
-                )
+                # What failed since was told with its name, too.
+                _blank_words(connection, held.id, _read(each))
+                what = f"file {each.position} of the plan"
+                deed = Deed(Verb.FORGET, what, held.id, "nothing of it is left")
                 add_entry(connection, self.actor, deed, Phase.OUTCOME)
         return True
 
