@@ -1,6 +1,9 @@
 """The verbs by name; what a verb needs is loaded only when it is called."""
 
 import difflib
+import errno
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -72,6 +75,20 @@ class Verbs(click.Group):
             from daemon.advice import advice
 
             raise click.ClickException(f"{fault.message}\n{advice(fault)}") from fault
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read along has enough: click ends the verb quietly
+                raise
+            _end_output()
+            told = f"this machine refused: {error}"
+            raise click.ClickException(f"{told}\nMake room or allow it, and try again.") from error
+
+
+def _end_output() -> None:
+    """Write what can be written; what cannot must not be tried once more at the very end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

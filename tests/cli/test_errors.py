@@ -20,7 +20,7 @@ from deploy.local import stack
 from deploy.local.processes import Server
 from tests.cli.command_line import NOWHERE, CommandLine
 from tests.cli.test_sending import REQUEST, finish
-from tests.contracts.planting import plant, submit
+from tests.contracts.planting import NOW, hold_chunk, judged, plant, submit
 
 STATUS, DOCTOR, STORAGE = "`novabatch status`", "`novabatch doctor`", "`novabatch storage`"
 HELP = "Try 'novabatch {} --help' for help."
@@ -281,6 +281,20 @@ def test_every_refusal_of_aws_names_the_thing_and_what_to_do(
     if case.calls:
         fresh_aws.control.add_faults(calls=list(case.calls))
     check(case, desk(case))
+
+
+def test_a_full_disk_is_told_with_what_to_do(cli: CommandLine, sqlite_store: SqlStore) -> None:
+    plant(sqlite_store, "r", files=2)
+    sqlite_store.save(hold_chunk(sqlite_store, layout.chunk_id(layout.batch_id("r"), 0)), [judged(0)], NOW)
+    command = [sys.executable, "-m", "daemon", "results", "r"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, env=dict(cli.environment), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Make room" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_no_verb_is_left_out() -> None:
