@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 NAMES: Sequence[str] = (
     "slots",
+    "scale",
     "copy",
     "slowdown",
     "plan",
