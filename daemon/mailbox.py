@@ -41,11 +41,12 @@ class Letter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many messages a queue holds, about."""
+    """How many messages a queue holds, about, and for how many seconds it keeps one."""
 
     visible: int
     in_flight: int
     delayed: int
+    retention: int
 
 
 class Outlet(Protocol):

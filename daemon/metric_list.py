@@ -75,6 +75,7 @@ LOOP: Sequence[Declared] = (
     _counter("consumer_released_on_shutdown_total", "Messages given back at a stop.", "queue"),
     _stored("queue_messages", "Messages in a queue or its dead letters.", "queue", "dlq", "state"),
     _gauge("queue_oldest_message_age_seconds", "Age of the oldest message last received.", "queue", "source"),
+    _stored("queue_retention_seconds", "How long a queue keeps a message.", "queue"),
     _stored("queue_attributes_age_seconds", "Age of the queue_messages figures."),
     _gauge("build_info", "1, with the version.", "version", "commit", "python"),
 )
@@ -103,6 +104,7 @@ WORK: Sequence[Declared] = (
         from_store=True,
     ),
     _stored("job_oldest_seconds", "Age of the oldest job that is open.", "model"),
+    _stored("job_timeout_seconds", "JOB_TIMEOUT_HOURS: how long Bedrock lets a job run."),
     _stored("day_committed_usd", "Money committed today (UTC): spent, and estimated for open jobs."),
     _stored("day_budget_usd", "BUDGET_USD_PER_DAY; absent where there is none."),
     _stored("model_end_timestamp_seconds", "When a model ends; absent where no end is known.", "model"),

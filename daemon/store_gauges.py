@@ -80,12 +80,15 @@ class Leader:
 
 
 def queue_figures(mailboxes: Mapping[Queue, Mailbox]) -> Figures:
-    """Ask how full the queues and their dead letters are."""
+    """Ask how full the queues and their dead letters are, and how long the queues keep a message."""
     values: dict[tuple[str, ...], float] = {}
+    kept: dict[tuple[str, ...], float] = {}
     for queue, mailbox in mailboxes.items():
         for part, depth in mailbox.depths().items():
             dlq = "true" if part == "dlq" else "false"
             values[queue.value, dlq, "visible"] = float(depth.visible)
             values[queue.value, dlq, "in_flight"] = float(depth.in_flight)
             values[queue.value, dlq, "delayed"] = float(depth.delayed)
-    return {"queue_messages": values}
+            if part == "main":
+                kept[(queue.value,)] = float(depth.retention)
+    return {"queue_messages": values, "queue_retention_seconds": kept}

@@ -1,10 +1,10 @@
 """For each alert figures that make it fire, and figures so close that they do not.
 
 Series are written as promtool reads them: ``1+2x60`` is 1, 3, 5 … over sixty minutes, ``_`` a scrape without
-the series. A case is looked at after ``AT`` unless it says otherwise.
+the series. A case is looked at after ``AT`` and scraped every minute unless it says otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 AT = "60m"
@@ -18,16 +18,27 @@ class Case:
     fires: Series
     quiet: Series
     at: str = AT
+    every: str = "1m"
 
 
-def _wait(late: float, count: float = 60, hours: int = 7) -> Series:
-    """Messages that come, ``count`` a minute, of which a share waits over 300 s."""
-    steps = hours * 60
+def _wait(*parts: tuple[float, int], count: float = 60) -> Series:
+    """Messages that come, ``count`` a scrape; each part: the share that waits over 300 s, scrapes."""
     waited = "novabatch_consumer_queue_wait_seconds"
     return {
-        f'{waited}_bucket{{queue="submit", le="300.0"}}': f"0+{count * (1 - late)}x{steps}",
-        f'{waited}_count{{queue="submit"}}': f"0+{count}x{steps}",
+        f'{waited}_bucket{{queue="submit", le="300.0"}}': _grown(
+            (count * (1 - late), n) for late, n in parts
+        ),
+        f'{waited}_count{{queue="submit"}}': _grown((count, n) for _, n in parts),
     }
+
+
+def _grown(parts: Iterable[tuple[float, int]]) -> str:
+    """Write a counter that grows by so much a scrape for so many scrapes, then by so much."""
+    said, value = [], 0.0
+    for step, scrapes in parts:
+        said.append(f"{value}+{step}x{scrapes - 1}")
+        value += step * scrapes
+    return " ".join(said)
 
 
 def _finding(kind: str) -> Case:
@@ -35,11 +46,29 @@ def _finding(kind: str) -> Case:
     return Case(fires, {f'novabatch_findings{{kind="{kind}"}}': "0x60"})
 
 
-def _stalled(polled: str, paused: int = 0, waiting: int = 5) -> Series:
+def _process(polled: str, instance: str = "a", paused: int = 0, free: int = 8, stops: int = 0) -> Series:
+    """One of the processes of a queue."""
+    who = f'queue="submit", instance="{instance}"'
     return {
-        'novabatch_consumer_last_poll_timestamp_seconds{queue="submit"}': polled,
-        'novabatch_consumer_paused{queue="submit"}': f"{paused}x60",
-        'novabatch_queue_messages{queue="submit", dlq="false", state="visible"}': f"{waiting}x60",
+        f"novabatch_consumer_last_poll_timestamp_seconds{{{who}}}": polled,
+        f"novabatch_consumer_paused{{{who}}}": f"{paused}x60",
+        f'novabatch_consumer_slots{{{who}, state="free"}}': f"{free}x60",
+        f'novabatch_consumer_shutdown_seconds{{instance="{instance}"}}': f"{stops}x60",
+    }
+
+
+def _waiting(count: int) -> Series:
+    return {'novabatch_queue_messages{queue="submit", dlq="false", state="visible"}': f"{count}x60"}
+
+
+def _expiring(age: int, days: int) -> Series:
+    return {f"novabatch_{AGE}": f"{age}x60", RETENTION: f"{days * 86400}x60"}
+
+
+def _overdue(age: int, hours: int) -> Series:
+    return {
+        'novabatch_job_oldest_seconds{model="m"}': f"{age}x60",
+        'novabatch_job_timeout_seconds{instance="a"}': f"{hours * 3600}x60",
     }
 
 
@@ -75,16 +104,19 @@ def _storage(before: float, now: float) -> Series:
 
 
 AGE = 'queue_oldest_message_age_seconds{queue="submit", source="received"}'
+RETENTION = 'novabatch_queue_retention_seconds{queue="submit"}'
+POLLS, SILENT = "0+60x60", "0x60"
 BUDGET = {"novabatch_day_budget_usd": "100x60"}
 
 CASES: Mapping[str, Case] = {
     "ConsumerDown": Case(
         {'up{job="novabatch", consumer="submit"}': "0x60"}, {'up{job="novabatch", consumer="submit"}': "1x60"}
     ),
-    "ConsumerStalled": Case(_stalled("0x60"), _stalled("0+60x60")),
-    "MessagesAboutToExpire": _gauge(AGE, "172900x60", "172700x60"),
-    "FreshnessBudgetBurnFast": Case(_wait(0.15), _wait(0.14), "70m"),
-    "FreshnessBudgetBurnSlow": Case(_wait(0.07), _wait(0.05), "390m"),
+    "ConsumerStalled": Case({**_process(SILENT), **_waiting(5)}, {**_process(POLLS), **_waiting(5)}),
+    "MessagesAboutToExpire": Case(_expiring(172900, days=4), _expiring(172700, days=4)),
+    "FreshnessBudgetBurnFast": Case(_wait((0.15, 71)), _wait((0.14, 71)), "70m"),
+    "FreshnessBudgetBurnSlow": Case(_wait((0.07, 391)), _wait((0.05, 391)), "390m"),
+    "FreshnessBudgetBurnSteady": Case(_wait((0.012, 159)), _wait((0.008, 159)), "79h", every="30m"),
     "OldestMessageTooOld": _gauge(AGE, "3700x60", "3500x60"),
     "DeadLetters": Case(
         {'novabatch_queue_messages{queue="submit", dlq="true", state="visible"}': "1x60"},
@@ -98,7 +130,7 @@ CASES: Mapping[str, Case] = {
     "MetricsStale": _gauge("queue_attributes_age_seconds", "400x60", "200x60"),
     "ModelPaused": _gauge('paused{model="m", reason="paused"}', "1x60", "0x60"),
     "SlotsSaturated": Case(_slots(20, "100+1x200"), _slots(20, "300-1x200"), "150m"),
-    "JobOverdue": _gauge('job_oldest_seconds{model="m"}', "93700x60", "93500x60"),
+    "JobOverdue": Case(_overdue(93700, hours=24), _overdue(93500, hours=24)),
     "NothingReconciled": _gauge("last_reconcile_timestamp_seconds", "2400x60", "3300x60"),
     "CountsDisagree": _finding("cost_mismatch"),
     "WorkFailing": _finding("settle_failing"),
@@ -112,17 +144,40 @@ CASES: Mapping[str, Case] = {
     "PriceOld": _gauge('price_timestamp_seconds{model="m"}', "-15548500x60", "-15548300x60"),
 }
 
-ALSO_QUIET: Mapping[str, Series] = {
-    "ConsumerStalled": _stalled("0x60", paused=1),
-    "FreshnessBudgetBurnFast": _wait(0.5, count=0.1),
-    "HighFailureRatio": _messages(1, 2),
-    "SlotsSaturated": _slots(19, "100+1x200"),
-    "BudgetReached": {"novabatch_day_committed_usd": "1000x60"},
-    "StorageGrowing": _storage(1e9, 1e10),
-    "NothingReconciled": {
-        'novabatch_last_reconcile_timestamp_seconds{instance="a"}': "0x60",
-        'novabatch_last_reconcile_timestamp_seconds{instance="b"}': "0+60x60",
-    },
+ALSO_QUIET: Mapping[str, Sequence[Series]] = {
+    "ConsumerStalled": [
+        {**_process(SILENT), **_waiting(0)},
+        {**_process(SILENT, paused=1), **_waiting(5)},
+        {**_process(SILENT, free=0), **_waiting(5)},
+        {**_process(SILENT, stops=150), **_waiting(5)},
+    ],
+    "MessagesAboutToExpire": [_expiring(172900, days=14)],
+    "FreshnessBudgetBurnFast": [
+        _wait((0.5, 71), count=0.1),
+        _wait((0.2, 60), (0, 11)),
+        _wait((0, 61), (0.5, 10)),
+    ],
+    "FreshnessBudgetBurnSlow": [
+        _wait((0.5, 391), count=0.02),
+        _wait((0.08, 350), (0, 41)),
+        _wait((0, 351), (0.5, 40)),
+    ],
+    "FreshnessBudgetBurnSteady": [
+        _wait((0.5, 159), count=0.06),
+        _wait((0.03, 144), (0, 15)),
+        _wait((0, 145), (0.09, 14)),
+    ],
+    "HighFailureRatio": [_messages(1, 2)],
+    "SlotsSaturated": [_slots(19, "100+1x200")],
+    "JobOverdue": [_overdue(93700, hours=48)],
+    "BudgetReached": [{"novabatch_day_committed_usd": "1000x60"}],
+    "StorageGrowing": [_storage(1e9, 1e10)],
+    "NothingReconciled": [
+        {
+            'novabatch_last_reconcile_timestamp_seconds{instance="a"}': "0x60",
+            'novabatch_last_reconcile_timestamp_seconds{instance="b"}': "0+60x60",
+        }
+    ],
 }
 """Further figures that must not make an alert fire."""
 
@@ -137,9 +192,13 @@ def _moved(series: str, value: int, minute: int, end: int) -> Series:
 
 
 ALSO_FIRES: Mapping[str, Series] = {
+    "ConsumerStalled": {**_process(SILENT, "a"), **_process(POLLS, "b"), **_waiting(5)},
     "CleanupFailing": _moved('novabatch_findings{kind="cleanup_failing"}', 1, minute=58, end=60),
     "WorkFailing": _moved('novabatch_findings{kind="plan_failed"}', 1, minute=58, end=60),
-    "JobOverdue": _moved('novabatch_job_oldest_seconds{model="m"}', 93700, minute=58, end=60),
+    "JobOverdue": {
+        **_moved('novabatch_job_oldest_seconds{model="m"}', 93700, minute=58, end=60),
+        **_moved('novabatch_job_timeout_seconds{job="novabatch"}', 86400, minute=58, end=60),
+    },
     "SlotsSaturated": {
         **_moved('novabatch_slots_used{model="m"}', 20, minute=140, end=150),
         **_moved('novabatch_slots_limit{model="m"}', 20, minute=140, end=150),

@@ -16,6 +16,7 @@ from daemon.clock import Clock
 from schemas.facts import FINDING_KINDS
 from schemas.models import Model, ModelTable
 
+HOUR = 3600.0
 Values = dict[tuple[str, ...], float]
 
 
@@ -58,6 +59,7 @@ class StoreFigures:
             "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},
             "slot_idle_seconds_total": self._idle_seconds(),
             "job_oldest_seconds": dict.fromkeys(used, 0.0) | oldest,
+            "job_timeout_seconds": {(): self._policy.job_timeout_hours * HOUR},
             "day_committed_usd": {(): today},
             "day_budget_usd": self._day_budget(),
             **_dates(self._table, self._clock),

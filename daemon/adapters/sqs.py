@@ -23,6 +23,7 @@ _DEPTHS: Any = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
+    "MessageRetentionPeriod",
 )
 
 
@@ -137,8 +138,7 @@ class SqsMailbox(SqsOutlet):
     def _depth(self, url: str) -> Depth:
         with sqs_faults("GetQueueAttributes", url):
             found: Any = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)["Attributes"]
-        visible, in_flight, delayed = (int(found.get(name, 0)) for name in _DEPTHS)
-        return Depth(visible, in_flight, delayed)
+        return Depth(*(int(found.get(name, 0)) for name in _DEPTHS))
 
     def _by_receipt(
         self, name: str, call: Callable[[Any], Any], receipts: Sequence[str]

@@ -19,7 +19,7 @@ from deploy.local.stack import environment
 from tests.aws import OWN_CONFIGURATION
 from tests.contracts.local_aws import LocalAws
 from tests.fakes.clock import FakeClock
-from tests.fakes.mailbox import FakeMailbox
+from tests.fakes.mailbox import RETENTION, FakeMailbox
 from tests.http_stub import Reply, Request, serve
 
 NAME = "under-test"
@@ -101,6 +101,10 @@ def test_a_received_message_is_hidden_and_counted(subject: Subject) -> None:
     subject.receive(1)
     depth = subject.mailbox.depths()["main"]
     assert (depth.visible, depth.in_flight) == (1, 1)
+
+
+def test_a_queue_tells_how_long_it_keeps_a_message(subject: Subject) -> None:
+    assert subject.mailbox.depths()["main"].retention == RETENTION
 
 
 def test_a_message_given_back_is_there_at_once_with_its_receives_counted(subject: Subject) -> None:

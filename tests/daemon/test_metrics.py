@@ -17,7 +17,7 @@ from schemas.queues import Queue
 from tests.daemon.bench import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeases
-from tests.fakes.mailbox import FakeMailbox
+from tests.fakes.mailbox import RETENTION, FakeMailbox
 
 NEEDED = set(
     """
@@ -45,6 +45,8 @@ BESIDE = {
     "price_timestamp_seconds",
     "batches",
     "cost_on_demand_usd_total",
+    "queue_retention_seconds",
+    "job_timeout_seconds",
 }
 """What alerts and dashboards ask for beyond the design."""
 SAMPLES = {
@@ -115,6 +117,7 @@ def test_only_one_process_exports_the_figures_of_all() -> None:
         clock.advance(60)
     assert [family.name for family in one.collect()] == [
         "novabatch_queue_messages",
+        "novabatch_queue_retention_seconds",
         "novabatch_queue_attributes_age_seconds",
     ]
     assert list(other.collect()) == []
@@ -122,7 +125,12 @@ def test_only_one_process_exports_the_figures_of_all() -> None:
     other.refresh()
     one.refresh()
     assert list(one.collect()) == []
-    assert len(list(other.collect())) == 2
+    assert len(list(other.collect())) == 3
+
+
+def test_each_queue_tells_how_long_it_keeps_a_message() -> None:
+    figures = queue_figures({Queue.STATE: FakeMailbox(FakeClock())})
+    assert figures["queue_retention_seconds"] == {("state",): RETENTION}
 
 
 def test_the_page_of_a_process_can_be_read() -> None:

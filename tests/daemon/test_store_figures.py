@@ -204,6 +204,13 @@ def test_the_age_of_the_oldest_job_grows_while_it_is_open(sim: Simulation) -> No
     assert gauges.value("job_oldest_seconds", model=NOVA) == 0
 
 
+def test_beside_the_oldest_job_stands_how_long_a_job_may_run(sim: Simulation) -> None:
+    sim.policy = replace(sim.policy, job_timeout_hours=36)
+    gauges = Gauges(sim)
+    gauges.gauges.refresh()
+    assert gauges.value("job_timeout_seconds") == 36 * 3600
+
+
 def test_what_is_committed_today_stands_beside_the_budget_of_a_day(sim: Simulation) -> None:
     sim.policy = replace(sim.policy, budget_usd_per_day=Decimal("12.5"))
     gauges = Gauges(sim)

@@ -11,6 +11,7 @@ from tests.fakes.clock import FakeClock
 
 NOT_IN_FLIGHT = Refusal("InvalidParameterValue", "not available for visibility timeout change", final=True)
 UNKNOWN_RECEIPT = Refusal("ReceiptHandleIsInvalid", "The input receipt handle is invalid.", final=True)
+RETENTION = 345_600
 
 
 @dataclass
@@ -122,8 +123,9 @@ class FakeMailbox:
 
     def depths(self) -> Mapping[str, Depth]:
         self.calls.begin("depths", "")
-        main = Depth(len(self.visible()), len(self.hidden()), 0)
-        return {"main": main, "dlq": Depth(len(self.dead), 0, 0)} if self.has_dlq else {"main": main}
+        main = Depth(len(self.visible()), len(self.hidden()), 0, RETENTION)
+        dead = Depth(len(self.dead), 0, 0, RETENTION)
+        return {"main": main, "dlq": dead} if self.has_dlq else {"main": main}
 
     # ── SQS ──
 
