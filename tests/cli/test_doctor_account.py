@@ -8,10 +8,13 @@ from urllib.parse import parse_qs
 import click
 import pytest
 
+from consumers.core.faults import Rejected
+from daemon.adapters.s3.permissions import try_to_write
 from daemon.cli.examination.account import judge_clock
 from daemon.cli.examination.check import Doubt
 from deploy.local import stack
 from deploy.local.processes import Server
+from tests.aws import s3_client
 from tests.cli.command_line import CommandLine
 from tests.cli.queues import bury, url_of
 from tests.cli.test_doctor import faults, warnings
@@ -151,6 +154,11 @@ def test_each_thing_that_may_not_be_done_with_the_bucket_is_found(
 def test_looking_changes_nothing_in_the_bucket(cloud: CommandLine, s3: Any) -> None:
     cloud.ok("doctor")
     assert s3.list_objects_v2(Bucket=stack.BUCKET)["KeyCount"] == 0
+
+
+def test_a_store_that_ignores_conditions_is_found_out() -> None:
+    with serve(lambda _: Reply()) as stub, pytest.raises(Rejected, match="ignores If-Match"):
+        try_to_write(s3_client(stub.url), "b", "k")
 
 
 def test_a_bus_that_is_not_there_is_a_fault(cloud: CommandLine) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from consumers.core.faults import Changed, Missing
+from consumers.core.faults import Changed, Missing, Rejected
 from daemon.adapters.aws import faults_of
 
 if TYPE_CHECKING:
@@ -27,3 +27,7 @@ def try_to_write(client: "S3Client", bucket: str, key: str) -> None:
             client.put_object(Bucket=bucket, Key=key, IfMatch=NO_ETAG, Body=b"")
     except (Missing, Changed):
         return
+    raise Rejected(
+        f"PutObject s3://{bucket}/{key} was carried out although its condition did not hold: plans and "
+        "results are not safe in a store that ignores If-Match; delete that empty object"
+    )
