@@ -11,6 +11,7 @@ from consumers.core import layout
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from daemon.cli.access import Access
 from daemon.cli.progress import bar, on_terminal
+from daemon.cli.stopping import until_stopped
 
 if TYPE_CHECKING:
     from daemon.adapters.views.standing import Progress
@@ -23,13 +24,13 @@ GOOD = frozenset({BatchState.COMPLETED, BatchState.COMPLETED_WITH_ERRORS})
 def wait_for_end(request_id: str, access: Access) -> None:
     """Wait until a batch has ended; FAILED and CANCELLED end with exit code 1."""
     batch_id = layout.batch_id(request_id)
-    try:
-        last = _watched(_changes(batch_id, access))
-    except KeyboardInterrupt as stop:
+    with until_stopped() as stopped:
+        last = _watched(_changes(batch_id, access, stopped))
+    if last is None or last.state not in BATCH_ENDS:
         raise click.ClickException(
             f"stopped waiting; batch {batch_id} goes on: see `novabatch status {batch_id}`, or "
             f"`novabatch cancel {batch_id}`."
-        ) from stop
+        )
     if last.state not in GOOD:
         reason = f": {last.reason}" if last.reason else ""
         raise click.ClickException(
@@ -38,8 +39,9 @@ def wait_for_end(request_id: str, access: Access) -> None:
         )
 
 
-def _watched(seen: Iterator["Progress"]) -> "Progress":
-    """Show each change: with a bar on a terminal, on a line elsewhere."""
+def _watched(seen: Iterator["Progress"]) -> "Progress | None":
+    """Show each change, with a bar on a terminal, on a line elsewhere; returns the last."""
+    now = None
     with bar("waiting for the submit consumer") as shown:
         for now in seen:
             if on_terminal():
@@ -49,11 +51,11 @@ def _watched(seen: Iterator["Progress"]) -> "Progress":
     return now
 
 
-def _changes(batch_id: str, access: Access) -> Iterator["Progress"]:
-    """Yield a batch's progress each time it has changed, until its end."""
-    pause, before = threading.Event(), None
+def _changes(batch_id: str, access: Access, stopped: threading.Event) -> Iterator["Progress"]:
+    """Yield a batch's progress each time it has changed, until its end or until a person stops waiting."""
+    before = None
     doubtful = time.monotonic() + PATIENCE
-    while True:
+    while not stopped.is_set():
         now = access.views.progress(batch_id)
         if now is not None and now != before:
             before = now
@@ -65,7 +67,7 @@ def _changes(batch_id: str, access: Access) -> Iterator["Progress"]:
             click.echo(
                 "not accepted yet: does `novabatch run submit` run? Or see `novabatch dlq list`.", err=True
             )
-        pause.wait(LOOK_EVERY)
+        stopped.wait(LOOK_EVERY)
 
 
 def line(now: "Progress") -> str:
