@@ -15,7 +15,11 @@ from tests.contracts.planting import MODEL, after, arn, end_job, job_name, plant
 from tests.http_stub import Reply, Request, Stub, serve
 
 BATCH = layout.batch_id("r")
-AGO = datetime.now(UTC) - timedelta(hours=3, minutes=12, seconds=30)
+
+
+def ago() -> datetime:
+    """Return a time that is 3h12m ago for the next half minute."""
+    return datetime.now(UTC) - timedelta(hours=3, minutes=12, seconds=30)
 
 
 def job(chunk_id: str, status: str = "InProgress", **counts: int) -> dict[str, Any]:
@@ -27,7 +31,7 @@ def job(chunk_id: str, status: str = "InProgress", **counts: int) -> dict[str, A
         "modelId": MODEL,
         "roleArn": "arn:aws:iam::123456789012:role/r",
         "status": status,
-        "submitTime": AGO.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "submitTime": ago().strftime("%Y-%m-%dT%H:%M:%SZ"),
         "inputDataConfig": {"s3InputDataConfig": place},
         "outputDataConfig": {"s3OutputDataConfig": place},
         **counts,
@@ -74,8 +78,8 @@ def test_pending_lists_the_open_jobs(cli: CommandLine, sqlite_store: SqlStore) -
 
 def test_progress_and_status_come_from_bedrock_s_list(cli: CommandLine, sqlite_store: SqlStore) -> None:
     first, second = plant(sqlite_store, chunks=2)
-    submit(sqlite_store, first, AGO)
-    submit(sqlite_store, second, AGO)
+    submit(sqlite_store, first, ago())
+    submit(sqlite_store, second, ago())
     seen = [job(first, processedRecordCount=1, totalRecordCount=100), job(second, "Validating")]
     with serve(told(*seen)) as stub:
         listing(cli, stub)
@@ -92,7 +96,7 @@ def test_progress_and_status_come_from_bedrock_s_list(cli: CommandLine, sqlite_s
 
 def test_padding_counts_for_bedrock_but_is_no_progress(cli: CommandLine, sqlite_store: SqlStore) -> None:
     (chunk,) = plant(sqlite_store)
-    submit(sqlite_store, chunk, AGO)
+    submit(sqlite_store, chunk, ago())
     with serve(told(job(chunk, processedRecordCount=100))) as stub:
         listing(cli, stub)
         assert "2/2" in cli.ok("pending")
@@ -100,7 +104,7 @@ def test_padding_counts_for_bedrock_but_is_no_progress(cli: CommandLine, sqlite_
 
 def test_a_job_that_ended_unheard_is_told(cli: CommandLine, sqlite_store: SqlStore) -> None:
     (chunk,) = plant(sqlite_store)
-    submit(sqlite_store, chunk, AGO)
+    submit(sqlite_store, chunk, ago())
     with serve(told(job(chunk, "Completed"))) as stub:
         listing(cli, stub)
         done = cli.run("pending", "--json")
@@ -112,7 +116,7 @@ def test_where_bedrock_does_not_answer_what_is_stored_is_told(
     cli: CommandLine, sqlite_store: SqlStore
 ) -> None:
     (chunk,) = plant(sqlite_store)
-    submit(sqlite_store, chunk, AGO)
+    submit(sqlite_store, chunk, ago())
     done = cli.run("pending", "--json")
     assert (done.exit_code, json.loads(done.stdout)["chunks"][0]["status"]) == (0, "Submitted")
     assert "Bedrock could not be asked: ListModelInvocationJobs" in done.stderr
@@ -122,7 +126,7 @@ def test_what_was_seen_within_the_check_interval_is_not_asked_again(
     cli: CommandLine, sqlite_store: SqlStore
 ) -> None:
     (chunk,) = plant(sqlite_store)
-    submit(sqlite_store, chunk, AGO)
+    submit(sqlite_store, chunk, ago())
     with serve(told(job(chunk))) as stub:
         listing(cli, stub)
         cli.ok("pending")
