@@ -1,6 +1,7 @@
 """What else can go wrong, one after another; at the end a job hangs, its model is paused, a consumer gone."""
 
 import json
+from typing import Any
 
 from deploy.local import stack
 from deploy.local.demo.command import ask
@@ -49,21 +50,22 @@ def lose_events(watched: Watched) -> None:
 
 
 def fail_polls_and_deletions(watched: Watched) -> None:
-    """Have SQS refuse polls and deletions, and be slow with both."""
-    control = watched.local.server.control
-    control.add_faults(
-        calls=[
-            {"operation": "ReceiveMessage", "code": "InternalError", "status": 500, "count": 40},
-            {"operation": "DeleteMessageBatch", "fail_entries": ".", "count": 4},
-            {"operation": "DeleteMessageBatch", "latency": 3, "count": 4},
-        ]
-    )
-    for number in range(8):
-        post(watched, f"slow-{number}")
-    watched.wait('novabatch_consumer_acks_total{queue="submit", result="failed"} > 0')
-    watched.wait("max(novabatch_consumer_ack_buffer) > 0")
-    watched.wait('novabatch_consumer_receives_total{queue="submit", result="error"} > 0')
-    control.clear_faults()
+    """Have SQS be slow with deletions, then refuse them, then refuse polls."""
+    slow = {"operation": "DeleteMessageBatch", "latency": 3}
+    post_among(watched, "slow", slow, 'max(novabatch_consumer_ack_buffer{queue="submit"}) > 0')
+    refused = {"operation": "DeleteMessageBatch", "fail_entries": "."}
+    post_among(watched, "kept", refused, 'novabatch_consumer_acks_total{queue="submit", result="failed"} > 0')
+    deaf = {"operation": "ReceiveMessage", "code": "InternalError", "status": 500}
+    post_among(watched, "deaf", deaf, 'novabatch_consumer_receives_total{queue="submit", result="error"} > 3')
+
+
+def post_among(watched: Watched, label: str, fault: dict[str, Any], seen: str) -> None:
+    """Post requests while a fault lasts, and end it once it is seen."""
+    watched.local.server.control.add_faults(calls=[fault])
+    for number in range(4):
+        post(watched, f"{label}-{number}")
+    watched.wait(seen)
+    watched.local.server.control.clear_faults()
 
 
 def lose_a_lease(watched: Watched) -> None:
@@ -112,10 +114,14 @@ def poison(watched: Watched) -> None:
 
 
 def hang(watched: Watched) -> None:
-    """Leave one job open, its model paused, one consumer gone and a message for it."""
+    """Leave one job open that nobody may list, its model paused, one consumer gone and a message for it."""
     watched.local.server.control.add_faults(jobs=[{"outcome": "stuck", "state": "InProgress"}])
     post(watched, "stuck", original(watched))
     watched.wait('max by (state) (novabatch_chunks{state="IN_PROGRESS"}) > 0')
+    watched.local.server.control.add_faults(
+        calls=[{"operation": "ListModelInvocationJobs", "code": "AccessDeniedException"}]
+    )
+    watched.wait('novabatch_findings{kind="jobs_not_listed"} > 0')
     ask(watched.local.consumer_environment(), "pause", "submit")
     watched.kill("cleanup")
     watched.send(stack.CLEANUP_QUEUE, json.dumps({"type": "sweep", "older_than_days": 7, "dry_run": True}))
