@@ -74,7 +74,12 @@ LOOP: Sequence[Declared] = (
     _gauge("consumer_shutdown_seconds", "How long the stop takes or took."),
     _counter("consumer_released_on_shutdown_total", "Messages given back at a stop.", "queue"),
     _stored("queue_messages", "Messages in a queue or its dead letters.", "queue", "dlq", "state"),
-    _gauge("queue_oldest_message_age_seconds", "Age of the oldest message last received.", "queue", "source"),
+    _gauge(
+        "queue_oldest_message_age_seconds",
+        "Age of the oldest message that this process received and that nobody has dealt with since.",
+        "queue",
+        "source",
+    ),
     _stored("queue_retention_seconds", "How long a queue keeps a message.", "queue"),
     _stored("queue_attributes_age_seconds", "Age of the queue_messages figures."),
     _gauge("build_info", "1, with the version.", "version", "commit", "python"),

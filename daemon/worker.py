@@ -154,7 +154,7 @@ class Worker:
         self.figures.waited(received)
         if self.deleter.takes(received):
             self.slots.give()
-            self.figures.settled("duplicate", 0)
+            self.figures.settled("duplicate", 0, received)
         else:
             self._inbox.put(self._hold(received))
 
@@ -197,7 +197,7 @@ class Worker:
             self.figures.released(1)
         if hold.received is not None:
             seconds = self._means.clock.monotonic() - hold.began
-            self.figures.settled(word, seconds)
+            self.figures.settled(word, seconds, hold.received)
             _log.debug("message_settled", outcome=word, seconds=round(seconds, 3))
 
     def _broken(self, failed: Failed) -> Broke:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from daemon.clock import Clock
+from daemon.loop.ages import Ages
 from daemon.loop.slots import Slots
 from daemon.mailbox import Received
 from daemon.metrics import Metrics
 from schemas.queues import Queue
 
+COMES_AGAIN = frozenset({"retry", "released"})
 OUTCOMES = ("success", "retry", "poison", "duplicate", "released", "lease_lost")
 
 
@@ -44,8 +46,9 @@ class LoopFigures:
         self._paused = one("gauge", "paused")
         self._circuit = one("gauge", "circuit_state")
         self._released = one("counter", "released_on_shutdown_total")
+        self._ages = Ages(clock)
         age = metrics.gauge("queue_oldest_message_age_seconds")
-        self._age = age.labels(queue.value, "received")
+        age.labels(queue.value, "received").set_function(self._ages.oldest)
         one("gauge", "slots_configured").set(slots.total)
         self._slot_states["busy"].set_function(lambda: slots.busy)
         self._slot_states["free"].set_function(lambda: slots.free)
@@ -60,8 +63,6 @@ class LoopFigures:
         self._receives["messages" if messages else "empty"].inc()
         self._received.inc(messages)
         self._last_poll.set(self._clock.now().timestamp())
-        if not messages:
-            self._age.set(0)
 
     def poll_failed(self) -> None:
         """Count a poll that was not answered."""
@@ -69,13 +70,13 @@ class LoopFigures:
 
     def waited(self, received: Received) -> None:
         """Measure how long a message lay in the queue."""
-        age = max(0.0, self._clock.now().timestamp() - received.sent_at)
-        self._age.set(age)
+        self._ages.begin(received)
         if received.receives == 1:
-            self._queue_wait.observe(age)
+            self._queue_wait.observe(max(0.0, self._clock.now().timestamp() - received.sent_at))
 
-    def settled(self, outcome: str, seconds: float) -> None:
+    def settled(self, outcome: str, seconds: float, received: Received) -> None:
         """Count what came of a message."""
+        (self._ages.give_back if outcome in COMES_AGAIN else self._ages.end)(received)
         self._messages[outcome].inc()
         self._durations[outcome].observe(seconds)
         if outcome in ("success", "duplicate"):
