@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from consumers.core.world import Done, Outcome, Policy, World
@@ -59,6 +60,16 @@ def listens(message: CleanupChunk, world: World) -> Outcome:
         world.checkpoint()
 
 
+def asks(message: CleanupChunk, world: World) -> Outcome:
+    """Work until somebody says otherwise, as a stage does that looks for a cancel between two files."""
+    tell("begun", message.chunk_id)
+    while not Path(os.environ["FLAG"]).exists():
+        world.checkpoint()
+        threading.Event().wait(0.02)
+    tell("ended", message.chunk_id)
+    return Done()
+
+
 def hangs(message: CleanupChunk, world: World) -> Outcome:
     tell("begun", message.chunk_id)
     threading.Event().wait()
@@ -66,7 +77,7 @@ def hangs(message: CleanupChunk, world: World) -> Outcome:
 
 
 STAGES: Mapping[str, Callable[[Any, World], Outcome]] = {
-    each.__name__: each for each in (short, long, listens, hangs)
+    each.__name__: each for each in (short, long, listens, asks, hangs)
 }
 
 

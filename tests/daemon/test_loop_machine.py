@@ -115,8 +115,7 @@ class LoopMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When faults end, everything is dealt with, nothing is left in hand, and all places are free."""
         self.plan.clear()
-        self.bench.mailbox.calls._plans.clear()
-        self.bench.mailbox._refusals.clear()
+        self.bench.mailbox.heal()
         for worker in self.workers:
             worker.handle_waiting()
             worker.flush()

@@ -157,6 +157,21 @@ def test_restarts_in_the_middle_of_work_send_nothing_to_the_dead_letters(queue: 
     assert queue.depth() == 60 - len(handled)
 
 
+def test_what_a_person_wishes_while_a_process_drains_is_still_seen(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    """S8: a cancel during the drain takes effect, and the message is done with."""
+    queue.post(1)
+    process = start("asks", DRAIN="60", WAIT="1", FLAG=str(tmp_path / "cancelled"))
+    process.wait_to_tell("begun", 1)
+    process.popen.send_signal(signal.SIGTERM)
+    process.wait_for("draining")
+    (tmp_path / "cancelled").touch()
+    assert process.popen.wait(60) == 0
+    assert len(process.told("ended")) == 1
+    assert (queue.depth(), queue.depth("NotVisible"), queue.dead()) == (0, 0, 0)
+
+
 def test_a_handler_that_listens_is_called_off_before_the_drain_ends(queue: Queue, start: Start) -> None:
     """S5: the message is visible again, and the end is in order."""
     queue.post(3)

@@ -45,6 +45,10 @@ class Calls:
         """
         self._plans.append(_Plan(call, subject, fault, times, lost_answer))
 
+    def heal(self) -> None:
+        """Forget the faults that are still to come."""
+        self._plans.clear()
+
     def begin(self, call: str, subject: str) -> None:
         self.log.append((call, subject))
         self.on_call(f"{self.fake}.{call} {subject}")

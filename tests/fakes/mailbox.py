@@ -70,6 +70,11 @@ class FakeMailbox:
         """Let the next entries of a batch call fail, although the call is answered."""
         self._refusals += [(call, Refusal(code, "told to", final))] * times
 
+    def heal(self) -> None:
+        """Forget the faults and refusals that are still to come."""
+        self.calls.heal()
+        self._refusals.clear()
+
     def visible(self) -> list[str]:
         return [each.id for each in self.messages.values() if each.visible_at <= self._now()]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.core import layout
-from consumers.core.faults import PassingFault
+from consumers.core.faults import LeaseLost, PassingFault
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.world import Done, Later, Refuse
 from schemas.facts import FINDING_KINDS, FindingMade
@@ -119,3 +119,24 @@ def test_output_that_was_read_is_not_given_up_because_it_cannot_be_read_once_mor
     told = {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)}
     assert told == {"fetch_failing"} <= set(FINDING_KINDS)
     assert sim.batch(BATCH).state is BatchState.COMPLETED
+
+
+def test_a_stop_in_the_middle_of_work_counts_as_no_failure(simulate: NewSimulation) -> None:
+    """S10: however often a process is asked to stop, the row has all its tries."""
+    sim = simulate(lease_seconds=-1)
+    stops = ["stop"] * 12
+
+    def stop(call: str) -> None:
+        if call == "checkpoint" and stops:
+            stops.pop()
+            raise LeaseLost("the process stops")
+
+    sim.on_call = stop
+    sim.submit(sim.media(2))
+    for _ in range(20):
+        sim.pass_time(600)
+        sim.reconcile()
+    assert not stops
+    sim.finish_all()
+    assert sim.batch(BATCH).state is BatchState.COMPLETED
+    assert not [fact for fact in sim.facts if isinstance(fact, FindingMade)]
