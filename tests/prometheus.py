@@ -1,6 +1,8 @@
 """A real Prometheus: programs from the environment, PATH or Debian, and a server to ask."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from deploy.local import monitoring, processes
+from tests.databases import give_up
 
 QUICK = {"scrape_interval": "1s", "evaluation_interval": "1s"}
 Sample = tuple[Mapping[str, str], float]
@@ -61,7 +64,17 @@ def watching(binary: Path, folder: Path, ports: Mapping[str, int]) -> Iterator[P
 
 
 def _need(name: str) -> Path:
+    """Find a program; where Debian offers it, CI must not go on without."""
     found = monitoring.program(name)
     if found is None:
-        pytest.skip(f"no {name}: set {monitoring.FOLDER} to its folder or install Debian's prometheus")
+        why = f"no {name}: set {monitoring.FOLDER} to its folder or install Debian's prometheus"
+        if _is_offered():
+            give_up(why)
+        pytest.skip(why)
     return Path(str(found))
+
+
+def _is_offered() -> bool:
+    """Tell whether apt knows the package."""
+    apt = shutil.which("apt-cache")
+    return apt is not None and not subprocess.run([apt, "show", "prometheus"], capture_output=True).returncode
