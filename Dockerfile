@@ -27,6 +27,8 @@ ENV PATH=/opt/novabatch/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     NOVABATCH_HTTP_PORT=9100
 USER 10001:10001
+# The one place to write where the root file system is read-only, as free to write as it is here.
+VOLUME ["/tmp"]
 WORKDIR /tmp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
