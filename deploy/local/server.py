@@ -17,7 +17,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from deploy.local import events_fixes, s3_fixes, s3_versions, sqs_fixes
+from deploy.local import cloudformation_fixes, events_fixes, s3_fixes, s3_versions, sqs_fixes
 from deploy.local.admin import Admin
 from deploy.local.bedrock import api
 from deploy.local.bedrock.engine import Engine
@@ -36,6 +36,7 @@ def build(knobs: Knobs) -> Admin:
     s3_fixes.apply(s3_lock)
     s3_versions.apply()
     events_fixes.apply()
+    cloudformation_fixes.apply()
     faults, calls = Faults(), Calls()
     engine = Engine(knobs, faults, s3_lock)
     api.apply(engine)

@@ -11,6 +11,7 @@ pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
 QUEUE = stack.SUBMIT_QUEUE
 DEAD = QUEUE + "-dlq"
+MAX_RECEIVES = 10
 
 
 def send(emulator: LocalAws, body: str, queue: str = QUEUE, **options: Any) -> None:
@@ -40,7 +41,7 @@ def move(emulator: LocalAws, **options: Any) -> dict[str, Any]:
 
 def exhaust(emulator: LocalAws) -> None:
     """Receive once too often, so that SQS itself moves the message."""
-    for _ in range(stack.MAX_RECEIVE_COUNT):
+    for _ in range(MAX_RECEIVES):
         emulator.receive(QUEUE, VisibilityTimeout=0, WaitTimeSeconds=1)
     until(lambda: not emulator.receive(QUEUE, VisibilityTimeout=0, WaitTimeSeconds=0))
 
@@ -51,7 +52,7 @@ def test_the_stack_makes_each_queue_with_its_dead_letters(emulator: LocalAws) ->
         assert (found["VisibilityTimeout"], found["MessageRetentionPeriod"]) == ("120", str(4 * 86_400))
         assert json.loads(found["RedrivePolicy"]) == {
             "deadLetterTargetArn": arn(queue + "-dlq"),
-            "maxReceiveCount": 10,
+            "maxReceiveCount": MAX_RECEIVES,
         }
         assert attributes(emulator, queue + "-dlq")["MessageRetentionPeriod"] == str(14 * 86_400)
 

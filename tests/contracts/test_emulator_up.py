@@ -50,7 +50,7 @@ def test_up_makes_the_stack_and_leaves_no_child_behind(
     assert env["NOVABATCH_DATABASE_URL"] == f"sqlite:////{str(directory / 'novabatch.db').lstrip('/')}"
     assert env["NOVABATCH_BUCKET"] == stack.BUCKET
     sqs = stack.client("sqs", env["AWS_ENDPOINT_URL"])
-    assert len(sqs.list_queues()["QueueUrls"]) == 7
+    assert len(sqs.list_queues()["QueueUrls"]) == 8
     assert (directory / "logs" / "aws.log").exists()
     child.process.send_signal(how)
     assert child.process.wait(10) == 0
