@@ -26,6 +26,7 @@ QUEUES = (SUBMIT_QUEUE, STATE_QUEUE, CLEANUP_QUEUE, EVENTS_QUEUE)
 RULE = "novabatch-job-state-changes"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{RULE}"
 STACK = "novabatch"
+PERMITTED = {"AllowLegacyCleanup": "yes", "AllowForgetting": "yes", "AllowResultRemoval": "yes"}
 JOB_NAME_PREFIX = "novabatch"
 
 
@@ -72,7 +73,9 @@ def create(url: str, bucket: str = BUCKET) -> Stack:
         made.create_stack(
             StackName=STACK,
             TemplateBody=_template(),
-            Parameters=_given(BucketName=bucket, CreateBucket=_if_missing(client("s3", url), bucket)),
+            Parameters=_given(
+                BucketName=bucket, CreateBucket=_if_missing(client("s3", url), bucket), **PERMITTED
+            ),
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except ClientError as error:
