@@ -398,3 +398,4 @@ def test_the_rule_delivers_the_events_of_our_jobs_and_of_no_others(emulator: Loc
     told = emulator.state_events(4)
     assert {event["detail"]["batchJobName"] for event in told} == {"novabatch-1"}
     assert {event["account"] for event in told} == {stack.ACCOUNT}
+    assert emulator.receive(stack.CLEANUP_QUEUE, WaitTimeSeconds=0) == []

@@ -19,7 +19,7 @@ def apply() -> None:
     """Replace the faulty parts of moto's EventBridge in this process."""
     replace(jsonpath_ng.ext, "parse", functools.lru_cache(maxsize=256)(original(jsonpath_ng.ext, "parse")))
     _pass_events_whole(utils.EventTemplateParser)
-    _obey_disabled_rules(models.Rule)
+    _offer_events_to_rules_that_want_them(models.Rule)
     replace(models.Rule, "_send_to_sqs_queue", send_to_sqs_queue)
 
 
@@ -36,11 +36,12 @@ def _pass_events_whole(parser: Any) -> None:
     replace(parser, "parse", staticmethod(parse_event))
 
 
-def _obey_disabled_rules(rule_class: Any) -> None:
+def _offer_events_to_rules_that_want_them(rule_class: Any) -> None:
+    """Leave out rules that are disabled, and schedules: without a pattern moto takes them to match all."""
     send = original(rule_class, "send_to_targets")
 
     def send_to_targets(self: Any, *args: Any, **rest: Any) -> None:
-        if self.state != "DISABLED":
+        if self.state != "DISABLED" and not self.scheduled_expression:
             send(self, *args, **rest)
 
     replace(rule_class, "send_to_targets", send_to_targets)
