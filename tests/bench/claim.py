@@ -62,6 +62,9 @@ def sqlite_database(folder: Path) -> Iterator[str]:
 # ── one at a time ──────────────────────────────────────────────────────────────────────────────
 
 
+IN_PROCESS = "a bare UPDATE of SQLite is a call within the process: what SQLAlchemy adds shows"
+
+
 @dataclass(frozen=True)
 class Place:
     """A store whose history has some length, and a way round it."""
@@ -84,6 +87,7 @@ def compared(name: str, database: Database, scale: Scale) -> Table:
         }
         took = interleaved(ROUNDS[scale], measures)
     few, many = lengths
+    known = IN_PROCESS if name == "SQLite" else ""
     grown = {way: took[way, many] / took[way, few] for way in ways}
     return Table(
         f"claim on {name}: medians, µs",
@@ -94,7 +98,7 @@ def compared(name: str, database: Database, scale: Scale) -> Table:
         ],
         [
             *(Target(f"{way}: growth", grown[way], "≤", 1.3) for way in (TAKE, CLAIM, NEXT)),
-            Target(f"{TAKE} against the {BARE}", took[TAKE, many] / took[BARE, many], "≤", 2.5),
+            Target(f"{TAKE} against the {BARE}", took[TAKE, many] / took[BARE, many], "≤", 2.5, known),
         ],
         "Claiming a slot is one transaction that also counts jobs and asks the gate; no bound is set for it.",
     )

@@ -32,6 +32,9 @@ NAIVE, OURS = "naive: boto3, folder by folder", "run cleanup, 8 places"
 CALLS = ("ListObjectsV2", "ListObjectVersions", "DeleteObjects")
 
 
+MARGIN = "a chunk's lease and rows are part of it; the ratio lies about its bound"
+
+
 def tables(scale: Scale) -> Iterator[Table]:
     """Clean the same folders in both ways."""
     with stub(scale) as server, tempfile.TemporaryDirectory() as name:
@@ -64,7 +67,7 @@ def _table(server: Stub, store: SqlStore, scale: Scale) -> Table:
         ("way", "ms a chunk", "× naive", "requests a folder"),
         [(name, took[name] * 1000, took[NAIVE] / took[name], calls[name]) for name in ways],
         [
-            Target("× naive", took[NAIVE] / took[OURS], "≥", 5),
+            Target("× naive", took[NAIVE] / took[OURS], "≥", 5, MARGIN),
             Target("requests a folder", calls[OURS], "≤", 4),
         ],
         "A chunk has two folders, input and output. Ours takes the chunk's lease, looks again and stores it.",

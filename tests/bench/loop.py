@@ -1,40 +1,39 @@
-"""The message loop without any work: what a message costs beside bare calls to SQS."""
+"""The message loop without any work: what a message costs beside bare calls to SQS and a usual consumer."""
 
-import random
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from consumers.core.world import Done, Outcome, World
 from daemon.adapters import sqs
-from daemon.clock import SystemClock
-from daemon.loop.publishing import Publisher
-from daemon.metrics import Metrics
-from daemon.worker import Means, Pace, Worker
+from daemon.worker import Pace
 from schemas.messages import PlanBatch
-from schemas.queues import Queue
 from tests.bench import child
 from tests.bench.drain import drain
+from tests.bench.loop_blocked import blocked_table
+from tests.bench.loop_waiting import waiting_table
+from tests.bench.loop_worker import BODY, QUEUE, make_worker
 from tests.bench.rounds import interleaved
 from tests.bench.stub.client import Stub, stub
 from tests.bench.table import Scale, Table, Target
-from tests.fakes.clock import FakeClock
-from tests.fakes.leases import FakeLeases
 
-QUEUE = "submit-requests"
-BODY = PlanBatch(batch_id="b" + "0" * 20).model_dump_json()
 MESSAGES = {Scale.TINY: 20, Scale.SHORT: 4000, Scale.FULL: 10_000}
 ROUNDS = {Scale.TINY: 1, Scale.SHORT: 3, Scale.FULL: 5}
 NAIVE, BARE, OURS = "receive one, delete one", "bare receive(10) + delete_batch(10)", "our worker, 8 places"
-WORK = {NAIVE: "naive", BARE: "bare", OURS: "ours"}
+PEER = "stand-in for a peer: receive(10), 8 threads, delete one"
+WORK = {NAIVE: "naive", PEER: "peer", BARE: "bare", OURS: "ours"}
+EACH = "it counts, logs and beats for each message, which bare calls do not"
 
 
 def tables(scale: Scale) -> Iterator[Table]:
-    """Empty a queue in three ways."""
+    """Empty a queue in four ways; then what slow messages hold up, and what the loop costs when it waits."""
     with stub(scale) as server:
         yield _table(server, scale)
+        yield blocked_table(server, scale)
+        yield waiting_table(server, scale)
 
 
 def _table(server: Stub, scale: Scale) -> Table:
@@ -59,12 +58,15 @@ def _table(server: Stub, scale: Scale) -> Table:
         ("way", "messages/s", "× naive", "CPU µs/message", "calls/1,000"),
         [(name, rates[name], rates[name] / rates[NAIVE], least[name], calls[name]) for name in WORK],
         [
-            Target("processor time against the bare pair", least[OURS] / least[BARE], "≤", 1.3),
-            Target("messages a second against the bare pair", rates[OURS] / rates[BARE], "≥", 1 / 1.3),
-            Target("messages a second against the naive loop", rates[OURS] / rates[NAIVE], "≥", 8),
+            Target("processor time against the bare pair", least[OURS] / least[BARE], "≤", 1.3, EACH),
+            Target("messages a second against the bare pair", rates[OURS] / rates[BARE], "≥", 1 / 1.3, EACH),
+            Target("messages a second against the naive loop", rates[OURS] / rates[NAIVE], "≥", 8, EACH),
+            Target("messages a second against the stand-in for a peer", rates[OURS] / rates[PEER], "≥", 2),
             Target("calls for 1,000 messages", calls[OURS], "≤", 250),
             Target("processor time a message, µs", least[OURS], "≤", 300),
         ],
+        "Peers of Python (taskiq, dramatiq, celery) delete one by one from threads; they are in no lock of "
+        "ours. The stand-in makes their calls and does nothing else, so it is no slower than any of them.",
     )
 
 
@@ -79,6 +81,26 @@ def naive(messages: int) -> Iterator[Callable[[], None]]:
             client.delete_message(QueueUrl=url, ReceiptHandle=found["ReceiptHandle"])
 
     yield work
+    client.close()
+
+
+@contextmanager
+def peer(messages: int) -> Iterator[Callable[[], None]]:
+    """Receive ten, hand them to eight threads, each of which deletes its message."""
+    client, url = _client()
+
+    def done_with(receipt: str) -> None:
+        client.delete_message(QueueUrl=url, ReceiptHandle=receipt)
+
+    def work() -> None:
+        left = messages
+        while left > 0:
+            found = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+            left -= len(found)
+            list(threads.map(done_with, [message["ReceiptHandle"] for message in found]))
+
+    with ThreadPoolExecutor(8) as threads:
+        yield work
     client.close()
 
 
@@ -115,7 +137,7 @@ def ours(messages: int) -> Iterator[Callable[[], None]]:
         return Done()
 
     client, poller = sqs.make_client(0, 14), sqs.make_client(1, 2)
-    worker = _worker(stage, sqs.open_mailbox(client, poller, QUEUE))
+    worker = make_worker(stage, sqs.open_mailbox(client, poller, QUEUE), Pace(8, 120, 1))
 
     def work() -> None:
         worker.start()
@@ -128,19 +150,3 @@ def ours(messages: int) -> Iterator[Callable[[], None]]:
     drain([worker])
     client.close()
     poller.close()
-
-
-def _worker(stage: Callable[[PlanBatch, World], Outcome], mailbox: sqs.SqsMailbox) -> Worker:
-    clock, chance = SystemClock(), random.Random()
-    nowhere: Any = None
-    means = Means(
-        mailbox,
-        Publisher({Queue.SUBMIT: mailbox}, [], chance),
-        FakeLeases(FakeClock()),
-        lambda hold: nowhere,
-        lambda facts: None,
-        Metrics(),
-        clock,
-        chance,
-    )
-    return Worker(Queue.SUBMIT, {PlanBatch: stage}, means, Pace(8, 120, 1))

@@ -25,12 +25,15 @@ SPLIT, MANIFEST = "tests.bench.plan_work:{}_split", "tests.bench.plan_manifest:{
 LIMIT_FILES = {Scale.TINY: 20, Scale.SHORT: 10_000, Scale.FULL: 100_000}
 
 
+RULES = "decoding a line with the rules of a message takes half of naive, and each becomes a piece to be cut"
+
+
 def tables(scale: Scale) -> Iterator[Table]:
     """Plan whole batches, then the two parts that touch neither database nor network."""
     yield _whole(scale)
     lines, records = SPLIT_FILES[scale], RECORDS[scale]
     title = f"plan: {lines:,} lines of a list read and split"
-    yield _compared(title, SPLIT, lines, "limit: one bare decode a line", scale)
+    yield _compared(title, SPLIT, lines, "limit: one bare decode a line", scale, RULES)
     title = f"plan: a manifest of {records:,} records"
     yield _compared(title, MANIFEST, records, "limit: ready-made lines", scale)
 
@@ -72,7 +75,7 @@ def _planned(scale: Scale, work: str, files: int) -> Ran:
         return child.run(scale, work, url=f"sqlite:///{Path(folder) / 'novabatch.db'}", count=files)
 
 
-def _compared(title: str, work: str, count: int, limit: str, scale: Scale) -> Table:
+def _compared(title: str, work: str, count: int, limit: str, scale: Scale, known: str = "") -> Table:
     ways = {NAIVE: "naive", OURS: "our", limit: "limit"}
     ran: dict[str, list[Ran]] = {name: [] for name in ways}
 
@@ -90,7 +93,7 @@ def _compared(title: str, work: str, count: int, limit: str, scale: Scale) -> Ta
             for name in ways
         ],
         [
-            Target("time against naive", took[OURS] / took[NAIVE], "≤", 0.2),
+            Target("time against naive", took[OURS] / took[NAIVE], "≤", 0.2, known),
             Target("MB more than at the start", grown[OURS], "≤", 10),
         ],
     )

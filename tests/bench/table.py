@@ -18,22 +18,29 @@ class Scale(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio or a count, and its bound."""
+    """A ratio or a count, and its bound; ``known`` says why it is missed, where that is known and borne."""
 
     what: str
     found: float
     sense: Literal["≤", "≥"]
     bound: float
+    known: str = ""
 
     @property
     def met(self) -> bool:
         """Tell whether the bound is kept."""
         return self.found <= self.bound if self.sense == "≤" else self.found >= self.bound
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether the bound is not kept and nobody knows why."""
+        return not self.met and not self.known
+
     def line(self) -> str:
         """Return the target with what was found."""
         mark = "met   " if self.met else "MISSED"
-        return f"  {mark}  {self.what}: {written(self.found)} (target {self.sense} {written(self.bound)})"
+        told = f"  {mark}  {self.what}: {written(self.found)} (target {self.sense} {written(self.bound)})"
+        return told if self.met or not self.known else f"{told}\n          known: {self.known}"
 
 
 @dataclass(frozen=True, slots=True)

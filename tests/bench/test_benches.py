@@ -7,7 +7,8 @@ import pytest
 
 from deploy.local.processes import ROOT
 from tests.bench import NAMES, claim
-from tests.bench.table import Scale, Target
+from tests.bench.__main__ import judge
+from tests.bench.table import Scale, Table, Target
 from tests.databases import Postgres
 
 
@@ -27,6 +28,24 @@ def test_every_bench_stands_on_the_page_of_figures() -> None:
 
 def test_claims_are_measured_on_postgresql_too(postgres: Postgres) -> None:
     assert claim.compared("PostgreSQL", postgres.database, Scale.TINY).rows
+
+
+def test_only_what_is_missed_without_a_reason_ends_a_run_with_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    met = Target("calls", 1, "≤", 2, "of no account while it is met")
+    borne, missed = Target("rate", 1, "≥", 2, "it does more"), Target("memory", 3, "≤", 2)
+    assert judge([table(met)]) == 0
+    assert judge([table(met, borne)]) == 0
+    assert "MISSED  rate: 1 (target ≥ 2)\n          known: it does more" in capsys.readouterr().out
+    assert judge([table(met), table(borne, missed)]) == 1
+    told = capsys.readouterr().out
+    assert told.endswith("1 targets missed, 1 more for known reasons\n  a table: memory\n")
+    assert "of no account" not in told
+
+
+def table(*targets: Target) -> Table:
+    return Table("a table", ("way", "found"), [("ours", 1.0)], targets)
 
 
 def test_a_target_is_met_on_its_own_side_of_the_bound() -> None:
