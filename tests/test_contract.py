@@ -96,7 +96,7 @@ def test_parser_and_schema_agree_where_one_place_of_an_example_is_changed(name: 
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_parser_and_schema_agree_on_whatever_is_sent(name: str, data: st.DataObject) -> None:
     """But for the rules that are listed as beyond a schema; both must take what was made to fit."""
@@ -109,7 +109,7 @@ def test_what_is_made_to_fit_is_mostly_taken_and_what_is_spoilt_mostly_refused()
     """The test before this one is worth something."""
     taken: dict[bool, list[bool]] = {True: [], False: []}
 
-    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
     @given(good=bodies(KINDS["submit_batch"].schema), bad=spoilt(KINDS["submit_batch"].schema))
     def draw(good: Any, bad: Any) -> None:
         taken[True].append(accepts("submit_batch", good) == "")

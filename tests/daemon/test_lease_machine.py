@@ -195,10 +195,13 @@ class LeaseMachine(RuleBasedStateMachine):
         self.mend()
         worker.stop.set()
         worker.poller.turn()  # the poll that was open
+        for _ in range(PLACES):
+            self.begin_one(worker)
         holds = [each for each in worker.heartbeat.holds() if each.received is not None]
         behave = dict(zip((each for each in self.parked if each.worker is worker), natures, strict=False))
         Drain([worker], DRAIN_SECONDS, self.clock, lambda _: self.tick(worker, behave), lambda: False).run()
         assert worker.is_flushed
+        assert worker.slots.busy == sum(each.worker is worker for each in self.parked)
         ours = {each.received.id for each in holds if each.received and each.lost in ("", LEFT_BEHIND)}
         assert not ours.intersection(self.mailbox.hidden()), "a message stays hidden"
 
@@ -291,5 +294,5 @@ class LeaseMachine(RuleBasedStateMachine):
         worker.flush()
 
 
-LeaseMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+LeaseMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestLeases = LeaseMachine.TestCase

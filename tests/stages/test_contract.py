@@ -13,6 +13,7 @@ from schemas.events import Event, EventName
 from tests.contract_bodies import closed
 from tests.stages.bedrock_answers import error
 from tests.stages.simulation import Simulation
+from tests.stages.test_forget import bought, forget
 
 SCHEMAS = schemas()
 
@@ -40,6 +41,20 @@ def events(sim: Simulation) -> Iterator[Event]:
     yield from (each for _, refusal in sim.dead for each in refusal.then if isinstance(each, Event))
 
 
+def manifest(sim: Simulation, batch_id: str) -> Any:
+    return json.loads(sim.objects.text(layout.manifest_json_key(batch_id)))
+
+
+def test_what_is_left_of_a_forgotten_file_fits_its_schema(sim: Simulation) -> None:
+    batch_id = bought(sim)
+    forget(sim, batch_id)
+    check("manifest", manifest(sim, batch_id))
+    lines = sim.objects.text(layout.forgotten_key(batch_id)).splitlines()
+    assert lines
+    for line in lines:
+        check("result_line", json.loads(line))
+
+
 def test_every_event_fits_its_schema(bad_day: Simulation) -> None:
     told = list(events(bad_day))
     assert {each.name for each in told} == set(EventName)
@@ -53,5 +68,5 @@ def test_every_result_line_and_every_manifest_fits_its_schema(bad_day: Simulatio
         for line in bad_day.results(batch_id):
             check("result_line", line)
             outcomes.add(line["outcome"])
-        check("manifest", json.loads(bad_day.objects.text(layout.manifest_json_key(batch_id))))
+        check("manifest", manifest(bad_day, batch_id))
     assert outcomes >= {"SUCCEEDED", "MODEL_ERROR", "REFUSED", "NOT_BOUGHT"}
