@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from consumers.core.faults import Missing, Rejected
@@ -82,13 +83,20 @@ class DeadLetters:
         return taken[:limit]
 
     def redrive(self, chosen: Callable[[DeadLetter], bool], limit: int | None) -> Iterator[list[DeadLetter]]:
-        """Send the chosen letters back to the queue they came from, page by page; the others stay."""
+        """Send the chosen letters back to the queue they came from, page by page; the others stay.
+
+        What was sent back and is among the dead letters again meanwhile, or stands there twice, stays too:
+        with consumers at work letters without hope would go round for ever.
+        """
         kept: list[DeadLetter] = []
+        moved: set[bytes] = set()
         left = limit
         for page in self._pages(MOVE_SECONDS):
-            moving = [letter for letter in page if chosen(letter)][:left]
+            fresh = {_digest(letter): letter for letter in page if chosen(letter)}
+            moving = [letter for digest, letter in fresh.items() if digest not in moved][:left]
             kept += [letter for letter in page if letter not in moving]
             if moving:
+                moved.update(map(_digest, moving))
                 self._move(moving)
                 yield moving
             left = None if left is None else left - len(moving)
@@ -165,3 +173,7 @@ def _letter(message: Any) -> DeadLetter:
         sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
         receives=int(told.get("ApproximateReceiveCount", 1)),
     )
+
+
+def _digest(letter: DeadLetter) -> bytes:
+    return sha256(letter.body.encode()).digest()

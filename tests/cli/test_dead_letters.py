@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,27 @@ def test_redriving_sends_all_back(cloud: CommandLine, sqs: Any) -> None:
     assert "sent back 12 messages" in cloud.ok("dlq", "redrive")
     assert depth(sqs, DEAD) == 0
     assert depth(sqs, stack.SUBMIT_QUEUE) == 12
+
+
+def test_letters_without_hope_do_not_go_round_for_ever(cloud: CommandLine, sqs: Any) -> None:
+    for number in range(3):
+        bury(sqs, f'{{"number":{number}}}')
+    buried: list[str] = []
+    over = threading.Event()
+
+    def consume() -> None:
+        while not over.is_set() and len(buried) < 30:
+            found = bodies(sqs, stack.SUBMIT_QUEUE)
+            buried.extend(bury(sqs, json.dumps(body, separators=(",", ":"))) for body in found)
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    try:
+        assert "sent back 3 messages" in cloud.ok("dlq", "redrive", *SUBMIT)
+    finally:
+        over.set()
+        consumer.join()
+    assert len(buried) <= 3
 
 
 def test_redriving_takes_only_the_chosen(cloud: CommandLine, sqs: Any) -> None:
