@@ -13,6 +13,7 @@ from deploy.local import sqs_fixes
 from deploy.local.bedrock.engine import Engine
 from deploy.local.bedrock.jobs import stamp
 from deploy.local.calls import Calls, Environ
+from deploy.local.permissions.guard import Guard
 
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -23,10 +24,11 @@ PREFIX = "/_local/"
 class Admin:
     """A WSGI application that answers /_local/… and passes everything else on."""
 
-    def __init__(self, inner: App, engine: Engine, calls: Calls) -> None:
+    def __init__(self, inner: App, engine: Engine, calls: Calls, guard: Guard) -> None:
         self._inner = inner
         self._engine = engine
         self._calls = calls
+        self._guard = guard
         self._settings_at_start = asdict(engine.knobs)
         self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], dict[str, Any]]] = {
             ("GET", "health"): lambda _: {"ready": True},
@@ -37,6 +39,8 @@ class Admin:
             ("GET", "settings"): lambda _: asdict(engine.knobs),
             ("POST", "settings"): self._change_settings,
             ("POST", "caller"): lambda asked: calls.of(**asked),
+            ("GET", "permissions"): lambda _: guard.describe(),
+            ("POST", "deny"): lambda asked: guard.deny(**asked),
             ("POST", "return"): lambda asked: _return_messages(**asked),
             ("POST", "reset"): lambda _: self._reset(),
         }
@@ -95,6 +99,7 @@ class Admin:
         BackendDict.reset()
         reset_model_data()
         self._calls.clear()
+        self._guard.clear()
         return {"reset": True}
 
 

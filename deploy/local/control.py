@@ -45,6 +45,14 @@ class Control:
         """Return the calls `made` by who signs with an access key id, by operation, and those `open` now."""
         return self._ask("POST", "caller", {"caller": caller})
 
+    def permissions(self) -> dict[str, Any]:
+        """Return what each role's callers are `given`, have `used` of it, and were `refused`."""
+        return self._ask("GET", "permissions")
+
+    def deny(self, caller: str, *actions: str) -> None:
+        """Deny a role actions from now on, whatever its policies allow; none ends that."""
+        self._ask("POST", "deny", {"caller": caller, "actions": actions})
+
     def jobs(self) -> list[dict[str, Any]]:
         """Return every job made, with the ids of its records and of those bought."""
         jobs: list[dict[str, Any]] = self._ask("GET", "calls")["jobs"]

@@ -25,6 +25,7 @@ from deploy.local.calls import Calls
 from deploy.local.fault_layer import FaultLayer
 from deploy.local.faults import Faults
 from deploy.local.knobs import Knobs
+from deploy.local.permissions.guard import Guard
 
 HOST = "127.0.0.1"
 
@@ -40,8 +41,8 @@ def build(knobs: Knobs) -> Admin:
     faults, calls = Faults(), Calls()
     engine = Engine(knobs, faults, s3_lock)
     api.apply(engine)
-    moto_app = DomainDispatcherApplication(create_backend_app)
-    return Admin(FaultLayer(moto_app, faults, calls), engine, calls)
+    guard = Guard(DomainDispatcherApplication(create_backend_app))
+    return Admin(FaultLayer(guard, faults, calls), engine, calls, guard)
 
 
 class QuietHandler(MotoRequestHandler):

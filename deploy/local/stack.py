@@ -51,7 +51,7 @@ def environment(url: str) -> dict[str, str]:
 
 
 @lru_cache
-def client(service: str, url: str, config: Config | None = None) -> Any:
+def client(service: str, url: str, config: Config | None = None, key: str = ACCESS_KEY) -> Any:
     """Return a boto3 client of the local AWS that ignores this machine's own configuration.
 
     Kept for the next caller: making one costs more than most calls.
@@ -60,7 +60,7 @@ def client(service: str, url: str, config: Config | None = None) -> Any:
         service,
         endpoint_url=url,
         region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
+        aws_access_key_id=key,
         aws_secret_access_key=SECRET_KEY,
         config=config,
     )
@@ -82,6 +82,11 @@ def create(url: str, bucket: str = BUCKET) -> Stack:
         if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
     return Stack(bucket, {name: queue_url(url, name) for name in QUEUES}, RULE_ARN)
+
+
+def caller(consumer: str) -> str:
+    """Return the access key id by which the local AWS knows a consumer: its role is called after it."""
+    return consumer.replace("_", "-")
 
 
 def queue_url(url: str, name: str) -> str:

@@ -111,7 +111,10 @@ def start_consumer(local: Local, name: str) -> Child:
     """Start one consumer on its wanted HTTP port, or on any free one."""
     wanted = local.wanted[name]
     port = wanted if wanted and processes.free_port(wanted) == wanted else 0
-    environment = local.consumer_environment() | {"NOVABATCH_HTTP_PORT": str(port)}
+    environment = local.consumer_environment() | {
+        "NOVABATCH_HTTP_PORT": str(port),
+        "AWS_ACCESS_KEY_ID": stack.caller(name),
+    }
     command = [sys.executable, "-m", "daemon", "run", name]
     child = processes.start(name, command, environment, local.directory / "logs")
     local.consumers[name] = child
