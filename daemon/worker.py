@@ -81,6 +81,7 @@ class Worker:
         self.queue = queue
         self.tick = tick
         self.stop = threading.Event()
+        self._drained_by = float("inf")
         self._means = means
         self._pace = pace
         self._inbox: SimpleQueue[Hold | None] = SimpleQueue()
@@ -118,14 +119,19 @@ class Worker:
             self.threads.repeat("ticker", self._tick, self.stop)
         self.threads.repeat("poller", self.poller.turn, self.stop, self._end_handlers)
 
+    def end_by(self, moment: float) -> None:
+        """Receive no more; by that moment (monotonic seconds) the drain should be over."""
+        self._drained_by = moment
+        self.stop.set()
+
     @property
     def is_turning(self) -> bool:
         """Tell whether the loop turned lately; waiting for a place is turning too.
 
-        After a stop nothing turns any more: how long the rest may take is the drain's to limit.
+        After a stop nothing turns any more: the loop is alive until its drain should be over.
         """
         if self.stop.is_set():
-            return True
+            return self._means.clock.monotonic() < self._drained_by
         budget = self._pace.poll_wait + TURNS_WITHIN
         return self._means.clock.monotonic() - self.poller.turned_at < budget * 2
 

@@ -46,13 +46,16 @@ def _finding(kind: str) -> Case:
     return Case(fires, {f'novabatch_findings{{kind="{kind}"}}': "0x60"})
 
 
-def _process(polled: str, instance: str = "a", paused: int = 0, free: int = 8, stops: int = 0) -> Series:
-    """One of the processes of a queue."""
+def _process(
+    polled: str, instance: str = "a", paused: int = 0, free: int = 8, stops: int = 0, received: int = 0
+) -> Series:
+    """One of the processes of a queue; it received so many messages a minute."""
     who = f'queue="submit", instance="{instance}"'
     return {
         f"novabatch_consumer_last_poll_timestamp_seconds{{{who}}}": polled,
         f"novabatch_consumer_paused{{{who}}}": f"{paused}x60",
         f'novabatch_consumer_slots{{{who}, state="free"}}': f"{free}x60",
+        f"novabatch_consumer_messages_received_total{{{who}}}": f"0+{received}x60",
         f'novabatch_consumer_shutdown_seconds{{instance="{instance}"}}': f"{stops}x60",
     }
 
@@ -192,7 +195,7 @@ def _moved(series: str, value: int, minute: int, end: int) -> Series:
 
 
 ALSO_FIRES: Mapping[str, Series] = {
-    "ConsumerStalled": {**_process(SILENT, "a"), **_process(POLLS, "b"), **_waiting(5)},
+    "ConsumerStalled": {**_process(SILENT, "a"), **_process(POLLS, "b", received=60), **_waiting(0)},
     "CleanupFailing": _moved('novabatch_findings{kind="cleanup_failing"}', 1, minute=58, end=60),
     "WorkFailing": _moved('novabatch_findings{kind="plan_failed"}', 1, minute=58, end=60),
     "JobOverdue": {

@@ -33,7 +33,7 @@ class Drain:
         """Stop all workers; tells whether everything ended in order."""
         began = self.clock.monotonic()
         for worker in self.workers:
-            worker.stop.set()
+            worker.end_by(began + self._longest())
         _log.info("draining", in_hand=len(self._in_hand()))
         if not self._until(began + self.seconds * CANCEL_AT, self._all_ended):
             for hold in self._in_hand():
@@ -63,6 +63,10 @@ class Drain:
 
     def _flushed(self) -> bool:
         return all(worker.is_flushed for worker in self.workers)
+
+    def _longest(self) -> float:
+        """Return how long all of it may take."""
+        return max(self.seconds, self._longest_poll()) + LAST_SECONDS + FLUSH_SECONDS
 
     def _longest_poll(self) -> float:
         return max((worker.poller.wait for worker in self.workers), default=0) + FLUSH_SECONDS

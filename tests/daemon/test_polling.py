@@ -1,11 +1,13 @@
 """The loop never goes deaf, never runs hot, and asks for no more than it can hold."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from consumers.core.faults import Denied, Fault, Missing, PassingFault, Rejected, Throttled
 from consumers.core.world import Done, Outcome, World
+from daemon.loop.draining import Drain
 from tests.daemon.bench import BODY, Bench
 
 ERRORS = [
@@ -133,14 +135,22 @@ def test_a_poller_that_no_longer_turns_is_not_alive() -> None:
     assert not bench.worker.is_turning
 
 
-def test_a_loop_that_was_told_to_stop_is_alive_while_its_work_ends() -> None:
+def test_a_loop_that_was_told_to_stop_is_alive_while_its_work_ends_but_no_longer_than_its_drain() -> None:
     """K9: a drain of minutes is no stall, and no watchdog may end it."""
-    bench = Bench(concurrency=1)
-    bench.mailbox.post(BODY)
-    bench.poll()
-    bench.worker.stop.set()
-    bench.clock.advance(600)
-    assert bench.worker.is_turning
+    bench, alive, hung = Bench(concurrency=1), [], threading.Event()
+    bench.worker.threads.repeat("handler", lambda: 1.0, hung)
+    began = bench.clock.seconds
+
+    def rest(_: float) -> None:
+        alive.append(bench.worker.is_turning)
+        bench.clock.advance(10)
+
+    assert not Drain([bench.worker], 600, bench.clock, rest, lambda: False).run()
+    hung.set()
+    assert len(alive) > 60
+    assert all(alive)
+    bench.clock.advance(began + 700 - bench.clock.seconds)
+    assert not bench.worker.is_turning
 
 
 def test_a_message_that_comes_when_the_loop_stops_is_given_back() -> None:
