@@ -83,13 +83,14 @@ def site(folder: Path, program: Path, plan: Plan) -> Iterator[Site]:
     with machine(folder, start=(), **plan.settings) as running:
         for name, role in plan.roles.items():
             start(running, name, role)
-        for name in plan.roles:
-            wait_ready(running, name)
         watched = folder / "prometheus"
         watched.mkdir()
         config = {**monitoring.config(running.local.ports), "global": QUICK}
         config["rule_files"] = quicker_rules(watched, plan.factor)
+        # Prometheus takes seconds to begin: the processes start meanwhile.
         with prometheus_server(program, watched, config) as server:
+            for name in plan.roles:
+                wait_ready(running, name)
             yield Site(running, plan.roles, server)
 
 
