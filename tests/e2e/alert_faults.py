@@ -11,6 +11,7 @@ from tests.e2e.sites import Site
 DENIED = {"service": "s3", "code": "AccessDenied", "status": 403}
 BUSY = {"service": "s3", "operation": "HeadObject", "code": "SlowDown"}
 BYTES = 160_000_000_000
+FOUR_DAYS = 4 * 86_400
 STRANGE = f"{layout.INPUT_ROOT}job_20260101_000000_abcdef_000/files/large.mov"
 LATE, LATE_SECONDS, ON_TIME = 15, 7.0, 100
 
@@ -91,7 +92,7 @@ def keep_a_message_failing(site: Site) -> None:
 
 
 def let_it_work(site: Site) -> None:
-    keep_messages(site, 4 * stack.DAY)
+    keep_messages(site, FOUR_DAYS)
     bring_messages_back(site)
 
 
