@@ -29,12 +29,12 @@ def rewrite(batch_id: str, leaving: Sequence[Leaving], held: Held, world: World)
     there = dict(kept(batch_id, world))
     for key, name in there.items():
         if name.kind in PLANS:
-            _rewrite(key, lambda line: _plan_line(line, batch_id, leaving), world)
+            _rewrite(key, lambda line: plan_line(line, batch_id, leaving), world)
     ids = {each.file_id for each in leaving}
     for chunk_id in sorted({chunk_id for each in leaving for chunk_id in each.chunk_ids}):
         number = layout.parse_chunk_id(chunk_id).number
         if (raw := layout.raw_key(batch_id, number)) in there:
-            _rewrite(raw, lambda line: _raw_line(line, ids), world)
+            _rewrite(raw, lambda line: raw_line(line, ids), world)
         chunk = world.store.chunk(chunk_id)
         if chunk is not None and layout.part_key(batch_id, number) in there:
             write_part(chunk, held, world)
@@ -76,7 +76,7 @@ def _type(key: str) -> str:
     return "application/gzip" if key.endswith(".gz") else "application/jsonl"
 
 
-def _raw_line(line: bytes, ids: Collection[str]) -> bytes | None:
+def raw_line(line: bytes, ids: Collection[str]) -> bytes | None:
     """Keep a raw line unless it is of a file that is forgotten; a broken one may be of anybody."""
     told = read_line(line)
     if isinstance(told, BrokenLine):
@@ -84,8 +84,11 @@ def _raw_line(line: bytes, ids: Collection[str]) -> bytes | None:
     return None if told.name is not None and told.name.file_id in ids else line
 
 
-def _plan_line(line: bytes, batch_id: str, leaving: Sequence[Leaving]) -> bytes:
-    """Name the files in a line of a plan by their places alone; any other line stays as it is."""
+def plan_line(line: bytes, batch_id: str, leaving: Sequence[Leaving]) -> bytes:
+    """Name the files in a line of a plan by their places alone; any other line stays as it is.
+
+    A line written by this stays as it is, too.
+    """
     told: dict[str, Any] = json.loads(line) if line else {}
     names = {each.position: layout.forgotten_name(batch_id, each.position) for each in leaving}
     if "request" in told:

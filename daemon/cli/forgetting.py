@@ -41,6 +41,11 @@ def forget(*, name: str, dry_run: bool, yes: bool, wait: int, as_json: bool) -> 
         raise click.UsageError("there is no terminal to ask on: add --yes or --dry-run")
     with open_access() as access:
         wish = _wish(access, name)
+        if not wish.holders:
+            raise click.ClickException(
+                f"no batch knows {name}: nothing was forgotten. Is it a file_id, or s3://bucket/key? "
+                "A file that was forgotten before is known no more."
+            )
         if not as_json:
             _show(wish)
         if not dry_run:

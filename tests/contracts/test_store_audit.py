@@ -48,6 +48,15 @@ def test_the_database_refuses_to_change_or_delete_an_entry(store: SqlStore, chan
     assert told(store) == [("unknown", "forget", "intent", "file 1")]
 
 
+def test_an_entry_cannot_be_replaced(store: SqlStore) -> None:
+    store.intend(Deed(Verb.FORGET, "file 1"))
+    copied = "SELECT id, at, 'nobody', verb, phase, target, detail FROM audit"
+    verb = "INSERT OR REPLACE" if store.engine.dialect.name == "sqlite" else "INSERT"
+    with pytest.raises(Rejected), store.database.write() as connection:
+        connection.execute(text(f"{verb} INTO audit (id, at, actor, verb, phase, target, detail) {copied}"))
+    assert told(store) == [("unknown", "forget", "intent", "file 1")]
+
+
 def test_a_table_of_postgresql_cannot_be_emptied_either(store: SqlStore) -> None:
     if store.engine.dialect.name == "sqlite":
         return  # It knows no other way than DELETE.

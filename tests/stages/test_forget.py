@@ -12,7 +12,7 @@ from sqlalchemy import select
 from consumers.core import layout
 from consumers.core.faults import PassingFault
 from consumers.core.lifecycle import BatchState, JobStatus
-from daemon.adapters.tables import metadata
+from daemon.adapters.tables import findings, metadata
 from schemas.events import EventName
 from schemas.messages import CancelBatch, ForgetFile, ReparseBatch, RetryBatch, SubmitBatch
 from tests.stages.bedrock_answers import answer, error
@@ -100,6 +100,41 @@ def test_the_money_is_still_told_to_the_last_digit(sim: Simulation) -> None:
     assert bill(sim, batch_id) == cost
     forget(sim, batch_id)
     assert bill(sim, batch_id) == cost > 0
+
+
+def namesakes(sim: Simulation) -> str:
+    """An ended batch of four files: two copies are called alike, and a key is called like a copy."""
+    sim.small_chunks(2)
+    keys = ["smith/front.mov", "smith/b.mov", "front.mov", "jones/front.mov"]
+    for key in keys:
+        sim.objects.put(key, key)
+    files = [{"file_id": number, "s3_key": key} for number, key in enumerate(keys)]
+    batch_id = sim.submit(files)
+    sim.finish_all()
+    return batch_id
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_a_file_is_forgotten_beside_others_of_the_same_name(sim: Simulation, position: int) -> None:
+    batch_id = namesakes(sim)
+    forget(sim, batch_id, position)
+    assert sim.batch(batch_id).revision == 2
+    assert not sim.later
+    assert {line["file_id"] for line in sim.results(batch_id)} == set(range(4)) - {position}
+
+
+def test_findings_of_others_stay_and_its_own_lose_the_name_only(sim: Simulation) -> None:
+    batch_id, other = bought(sim), layout.chunk_id(layout.batch_id("other"), 0)
+    (chunk_id,) = [
+        each for each, _ in sim.store.chunk_ids(batch_id) if layout.parse_chunk_id(each).number == 1
+    ]
+    for subject in (chunk_id, other):
+        sim.store.find("count_mismatch", subject, f"the output names {KEY} twice", sim.now)
+    forget(sim, batch_id)
+    with sim.store.database.read() as connection:
+        found = {row.subject: row.detail for row in connection.execute(select(findings))}
+    assert found[other] == f"the output names {KEY} twice"
+    assert found[chunk_id] == "it told of a file that was forgotten since"
 
 
 def test_old_versions_go_too(sim: Simulation) -> None:

@@ -1,7 +1,7 @@
 """Files that are forgotten: their rows keep place, outcomes and money, and nothing that tells of them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -19,6 +19,7 @@ from daemon.adapters.store.plans import echo_of
 from daemon.adapters.tables import batches, chunk_files, chunks, files, findings, forgettings, records
 
 FORGET = "forget"
+FORGOTTEN = "it told of a file that was forgotten since"
 _BLANK_FILE = {
     "id_is_integer": False,
     "bucket": "",
@@ -217,7 +218,7 @@ def _blank_words(connection: Connection, batch_id: str, leaving: Leaving) -> Non
         told = or_(*(table.c[column].contains(name, autoescape=True) for name in names))
         if names:
             connection.execute(update(table).where(table.c.batch_id == batch_id, told).values({column: ""}))
-    _drop_findings(connection, names)
+    _blank_findings(connection, batch_id, leaving, names)
     _blank_cursor(connection, batch_id, names)
 
 
@@ -230,7 +231,10 @@ def _blank_cursor(connection: Connection, batch_id: str, names: Sequence[str]) -
         connection.execute(update(batches).where(mine).values(cursor=left))
 
 
-def _drop_findings(connection: Connection, names: Iterable[str]) -> None:
+def _blank_findings(connection: Connection, batch_id: str, leaving: Leaving, names: Sequence[str]) -> None:
+    """Take the words from the batch's findings that name the file; the finding stays. One about it goes."""
+    ours = findings.c.subject.in_([batch_id, *leaving.chunk_ids])
     for name in names:
-        told = or_(findings.c.detail.contains(name, autoescape=True), findings.c.subject == name)
-        connection.execute(delete(findings).where(told))
+        told = findings.c.detail.contains(name, autoescape=True)
+        connection.execute(update(findings).where(ours, told).values(detail=FORGOTTEN))
+    connection.execute(delete(findings).where(findings.c.subject == leaving.s3_key, findings.c.subject != ""))

@@ -14,6 +14,10 @@ SQLITE = [
     BEGIN SELECT RAISE(ABORT, '{WORDS}'); END"""
     for verb in ("UPDATE", "DELETE")
 ]
+SQLITE.append(
+    f"CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS "  # noqa: S608 - nothing from outside
+    f"(SELECT 1 FROM audit WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, '{WORDS}'); END"
+)
 POSTGRES = [
     f"""CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION '{WORDS}' USING ERRCODE = 'restrict_violation'; END $$""",
