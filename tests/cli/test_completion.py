@@ -18,7 +18,6 @@ from tests.contracts.planting import plant
 PROGRAM = "import sys; sys.argv[0] = 'novabatch'; from daemon.cli import main; main()"
 ASKED = "_NOVABATCH_COMPLETE"
 COMPLETE = """
-novabatch() { "$PYTHON" -c "$PROGRAM" "$@"; }
 eval "$(_NOVABATCH_COMPLETE=bash_source novabatch)"
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 _novabatch_completion novabatch
@@ -55,7 +54,10 @@ def test_bash_itself_completes_with_it(cli: CommandLine) -> None:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("no bash")
-    means = {"PYTHON": sys.executable, "PROGRAM": PROGRAM}
+    program = cli.folder / "novabatch"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{PROGRAM}" "$@"\n')
+    program.chmod(0o755)
+    means = {"PATH": f"{cli.folder}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         [bash, "-c", COMPLETE, "bash", "novabatch", "re"],
         env={**os.environ, **cli.environment, **means},
