@@ -257,7 +257,7 @@ TRUST: Mapping[str, Promise] = {
         "All places busy is alive.",
         (
             "daemon/test_polling.py::test_all_places_busy_is_alive",
-            "daemon/test_polling.py::test_a_loop_that_was_told_to_stop_is_alive_while_its_work_ends",
+            "daemon/test_polling.py::test_a_loop_that_was_told_to_stop_is_alive_while_its_work_ends_but_no_longer_than_its_drain",
             "daemon/test_systemd.py::test_signs_of_life_come_while_every_place_is_busy_and_end_when_the_loop_is_wedged",
         ),
     ),
