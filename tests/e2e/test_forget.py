@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from sqlalchemy import select
 
 from daemon.adapters.tables import metadata
@@ -78,6 +79,11 @@ def traces(running: Machine) -> list[str]:
 
 def tells(running: Machine, version: dict[str, Any]) -> bool:
     place = {"Bucket": stack.BUCKET, "Key": version["Key"], "VersionId": version["VersionId"]}
-    body = running.s3.get_object(**place)["Body"].read()
+    try:
+        body = running.s3.get_object(**place)["Body"].read()
+    except ClientError as gone:
+        if gone.response["Error"]["Code"] in ("NoSuchVersion", "NoSuchKey"):
+            return False  # deleted since it was listed
+        raise
     text = gzip.decompress(body) if version["Key"].endswith(".gz") else body
     return SECRET.encode() in text or b"file-7:" in text or SECRET in version["Key"]
