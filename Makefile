@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 # uv trusts what this machine trusts.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help venv demo up test endurance bench check format pages pictures lock clean
+.PHONY: help venv demo up test endurance bench check format audit pages pictures lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -59,6 +59,10 @@ pages: $(READY) ## write the pages of docs, the contract and the dashboards, whi
 	$(BIN)/python -m daemon.event_list > docs/events.md
 	$(BIN)/python -m daemon.contract
 	$(BIN)/python -m deploy.grafana
+	$(BIN)/python .ci/bom.py
+
+audit: $(READY) ## ask the advisory database about every locked package; no answer is a failure
+	$(BIN)/python .ci/audit.py $(if $(OSV),--osv-url "$(OSV)")
 
 pictures: $(READY) ## draw the dashboards of five failures into FOLDER, each under a name that tells nothing
 	$(BIN)/python -m tests.dashboards "$(or $(FOLDER),.local/pictures)"
