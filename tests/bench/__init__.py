@@ -10,6 +10,7 @@ NAMES: Sequence[str] = (
     "plan",
     "ingest",
     "claim",
+    "keep",
     "loop",
     "hostile",
     "clean",
