@@ -14,6 +14,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from consumers.core import faults
+from daemon.adapters.permissions import DENIED, needed
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
@@ -59,12 +60,6 @@ _FAULTS_BY_STATUS: Mapping[int, type[faults.Fault]] = {
     408: faults.PassingFault,
     412: faults.Changed,
     429: faults.Throttled,
-}
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
-# Calls whose permission is not named after them, or is often forgotten.
-_PERMISSIONS: Mapping[str, str] = {
-    "ListObjectVersions": "s3:ListBucketVersions",
-    "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
 }
 
 
@@ -168,8 +163,8 @@ def fault_of(error: Exception, call: str, subject: str) -> faults.Fault:
 
 def with_permission(call: str, code: str, message: str) -> str:
     """Write an error of AWS; where a call was denied, with the permission it needs."""
-    needed = _PERMISSIONS.get(call) if code in _DENIED else None
-    return f"{code}: {message}" + (f" (allow {needed})" if needed else "")
+    allow = needed(call) if code in DENIED else ""
+    return f"{code}: {message}" + (f" (allow {allow})" if allow else "")
 
 
 def code_of(error: ClientError) -> str:

@@ -62,7 +62,7 @@ def _explained(client: "S3Client", bucket: str, key: str, fault: faults.Fault) -
 
 def _or_missing(denied: faults.Denied) -> faults.Denied:
     """Say what else a denial may mean (AWS: GetObject, HeadObject, permissions)."""
-    why = "s3:GetObject may be missing; without s3:ListBucket a missing key is answered so too"
+    why = "Or there is no such object: without s3:ListBucket a missing key is answered so too"
     return faults.Denied(f"{denied.message}. {why}", denied.code)
 
 
