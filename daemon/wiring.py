@@ -113,7 +113,7 @@ class Parts:
     @cached_property
     def engine(self) -> Engine:
         """The database."""
-        return make_engine(self.settings.database_url)
+        return make_engine(self.settings.database_url, self.handlers + 3)
 
     @cached_property
     def store(self) -> SqlStore:

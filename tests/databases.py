@@ -12,17 +12,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Connection, Engine, delete, make_url, text
+from sqlalchemy import Connection, Engine, delete, event, make_url, text
 
 from daemon.adapters.store import SqlStore, make_engine, migrate
 from daemon.adapters.tables import metadata
@@ -85,12 +87,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[SqlStore]:
-    """A store on a fresh database; no connection may be left checked out."""
+    """A store on a fresh database; no thread may use three connections, none may be left checked out."""
     engine = make_engine(database_url)
+    most = most_at_once(engine)
     yield SqlStore(engine)
     left = checked_out(engine)
     engine.dispose()
-    assert left == 0
+    assert (left, max(most, default=0) <= 2) == (0, True)
 
 
 @pytest.fixture
@@ -124,6 +127,24 @@ def checked_out(engine: Engine) -> int:
     """Count the connections that somebody has not given back."""
     counted: Callable[[], int] = engine.pool.checkedout  # type: ignore[attr-defined]
     return counted()
+
+
+def most_at_once(engine: Engine) -> list[int]:
+    """Return a list that grows by how many connections a thread has, each time it takes one."""
+    most: list[int] = []
+    held: Counter[int] = Counter()
+
+    def taken(_: object, record: Any, __: object) -> None:
+        record.info["thread"] = threading.get_ident()
+        held[threading.get_ident()] += 1
+        most.append(held[threading.get_ident()])
+
+    def given(_: object, record: Any) -> None:
+        held[record.info["thread"]] -= 1
+
+    event.listen(engine, "checkout", taken)
+    event.listen(engine, "checkin", given)
+    return most
 
 
 # ── PostgreSQL ─────────────────────────────────────────────────────────────────────────────────

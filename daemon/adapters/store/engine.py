@@ -23,14 +23,15 @@ class UrlWithoutFile(ValueError):
     """A URL of SQLite that names no file."""
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, threads: int = 10) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL; nothing is connected yet.
 
-    Raises Rejected for a URL that cannot be used.
+    It keeps a connection for each of so many threads and makes as many more for a while: a thread that adds
+    rows made of what it reads uses two at once. Raises Rejected for a URL that cannot be used.
     """
     try:
         parsed = make_url(url)
-        return _MAKERS[parsed.get_backend_name()](parsed)
+        return _MAKERS[parsed.get_backend_name()](parsed, threads)
     except (ArgumentError, KeyError, OSError, ValueError) as error:
         raise Rejected(
             f"NOVABATCH_DATABASE_URL cannot be used: {_reason(error)}. "
@@ -63,24 +64,24 @@ def _reason(error: Exception) -> str:
             return "host and port cannot be read; in a password write @ as %40, : as %3A and / as %2F"
 
 
-def _postgres(url: URL) -> Engine:
+def _postgres(url: URL, threads: int) -> Engine:
     if "@" in (url.host or ""):  # the end of a password, which a driver would name as a host not found
         raise ValueError("an @ stands in the password")
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=10,
-        max_overflow=10,
+        pool_size=threads,
+        max_overflow=threads,
         pool_recycle=1800,
         hide_parameters=True,
         connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
     )
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, threads: int) -> Engine:
     if not url.database:
         raise UrlWithoutFile("SQLite needs a file, which several processes share")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
+    engine = create_engine(url, pool_size=threads, max_overflow=threads, hide_parameters=True)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
