@@ -1,14 +1,14 @@
 """The verb that tells who did what: audit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from daemon.cli.access import Access, open_access
-from daemon.cli.output import as_json, cell, cents, show, size, table, write_json
+from daemon.cli.output import as_json, cents, printable, size, wrapped, write_json
 
 SHOWN = 100
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
@@ -31,25 +31,32 @@ def audit(since: datetime | None, batch: str | None, limit: int, as_json: bool) 
     if as_json:
         write_json(document)
         return
-    made = table("time", "who~", "did~", "to~", "freed>", "USD>")
     for each in document["entries"]:
-        made.add_row(*map(cell, _row(each)))
-    show(made, otherwise="Nothing was done.")
+        for line in _lines(each):
+            wrapped(printable(line), indent=2)
+    if not document["entries"]:
+        click.echo("Nothing was done.")
 
 
 def _batch_id(access: Access, name: str | None) -> str | None:
-    """Return the id of a batch, whose rows may be gone: its name alone tells."""
+    """Return the id of a batch; one that only the audit still tells of, or tells of already, counts too."""
     from consumers.core import layout
 
-    if name is None or re.fullmatch("b[0-9a-f]{20}", name):
-        return name
-    return access.views.batch_id_of(name) or layout.batch_id(name)
+    if name is None:
+        return None
+    told = name if re.fullmatch("b[0-9a-f]{20}", name) else layout.batch_id(name)
+    if access.views.batch_id_of(name) is None and access.views.audit(None, told, 1)["entries"]:
+        return told
+    return access.batch_id_of(name)
 
 
-def _row(each: Mapping[str, Any]) -> tuple[str | None, ...]:
+def _lines(each: Mapping[str, Any]) -> Iterator[str]:
+    """Tell an entry; what it was done to has a line of its own, to be copied whole."""
     done = each["verb"] if each["phase"] == "done" else f"{each['verb']} ({each['phase']})"
     who = each["actor"] + (f" for {each['requested_by']}" if each["requested_by"] else "")
-    what = each["target"] + (f": {each['detail']}" if each["detail"] else "")
-    freed = None if each["bytes"] is None else size(each["bytes"])
-    cost = None if each["cost_usd"] is None else cents(each["cost_usd"])
-    return each["time"][:19].replace("T", " "), who, done, what, freed, cost
+    yield f"{each['time'][:19].replace('T', ' ')}  {done} by {who}"
+    yield f"  {each['target']}"
+    freed = None if each["bytes"] is None else f"{size(each['bytes'])} freed"
+    cost = None if each["cost_usd"] is None else f"{cents(each['cost_usd'])} USD"
+    if came := ", ".join(filter(None, (each["detail"], freed, cost))):
+        yield f"  {came}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def redrive(
     missing = [each for each in ids if each not in {letter["message_id"] for letter in moved}]
     if as_json:
         write_json({"total": len(moved), "messages": moved, "dry_run": dry_run, "not_found": missing})
-    else:
+    elif moved or not missing:
         show_letters(moved)
         click.echo(f"{'would send' if dry_run else 'sent'} back {counted(len(moved), 'message')}")
     if missing:
@@ -120,15 +121,20 @@ class Wish:
             for letter in [each for each in letters if self._wants(queue, each)][: self._limit]
         ]
 
-    def sent(self, opened: "Opened", note: "Callable[[Queue, DeadLetter], None]") -> list[dict[str, Any]]:
-        """Send them back, note each and describe them; a fault tells how many were sent before it."""
+    def sent(
+        self, opened: "Opened", begin: Callable[[Queue], None], note: "Callable[[Queue, DeadLetter], None]"
+    ) -> list[dict[str, Any]]:
+        """Send them back and describe them; a fault tells how many were sent before it.
+
+        ``begin`` hears of each queue before its first letter goes, ``note`` of each letter that went.
+        """
         from daemon.cli.progress import bar
 
         moved: list[dict[str, Any]] = []
         try:
             with bar("sending back", sum(dead.count() for _, dead in opened)) as told:
                 for queue, dead in opened:
-                    for page in dead.redrive(partial(self._wants, queue), self._limit):
+                    for page in dead.redrive(partial(self._takes, queue, begin), self._limit):
                         for letter in page:
                             note(queue, letter)
                             moved.append(self._reader.describe(queue, letter))
@@ -140,6 +146,12 @@ class Wish:
             ) from fault
         return moved
 
+    def _takes(self, queue: Queue, begin: Callable[[Queue], None], letter: "DeadLetter") -> bool:
+        wanted = self._wants(queue, letter)
+        if wanted:
+            begin(queue)
+        return wanted
+
     def _wants(self, queue: Queue, letter: "DeadLetter") -> bool:
         return (
             (not self._ids or letter.id in self._ids)
@@ -149,14 +161,21 @@ class Wish:
 
 
 def _sent(wish: Wish, opened: "Opened", access: Access) -> list[dict[str, Any]]:
-    """Send letters back; the audit tells of the wish, and of each letter that went."""
+    """Send letters back; the audit tells of the wish where a letter was chosen, and of each that went."""
     from consumers.core.rows import Deed, Verb
+
+    begun: set[Queue] = set()
+
+    def begin(queue: Queue) -> None:
+        if queue not in begun:
+            begun.add(queue)
+            stack.enter_context(access.diary.noted(Deed(Verb.REDRIVE, f"queue {queue.value}")))
 
     def note(queue: Queue, letter: "DeadLetter") -> None:
         access.diary.told(Deed(Verb.REDRIVE, letter.id, detail=f"back to {queue.value}"))
 
-    with access.diary.noted(*(Deed(Verb.REDRIVE, f"queue {queue.value}") for queue, _ in opened)):
-        return wish.sent(opened, note)
+    with ExitStack() as stack:
+        return wish.sent(opened, begin, note)
 
 
 def _peek(opened: "Opened", limit: int) -> "list[tuple[Queue, list[DeadLetter]]]":

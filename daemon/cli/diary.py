@@ -26,13 +26,15 @@ class Diary:
 
     def __init__(self, store: "Auditing | None") -> None:
         self._store = store
+        self._said = False
 
     @contextmanager
     def noted(self, *deeds: Deed) -> Iterator[None]:
         """Do something within the block, which the audit tells of before and after."""
         if self._store is None or not deeds:
-            if deeds:
+            if deeds and not self._said:
                 click.echo(NOT_NOTED, err=True)
+                self._said = True
             yield
             return
         for deed in deeds:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from daemon.cli.batch_tables import show_batch
-from daemon.cli.output import cell, counted, moment, more, printable, show, size, table, wrapped
+from daemon.cli.output import cell, counted, filled, moment, more, printable, show, size, table, wrapped
 from daemon.cli.reparsing import reparse_lines
 
 Document = Mapping[str, Any]
@@ -37,7 +37,7 @@ def _show_batch(document: Document) -> None:
     show_batch(document, ())
     if document["reparse"]:
         for line in reparse_lines(document["reparse"]):
-            click.echo(line)
+            wrapped(printable(line), indent=10)
     made = table("refused file~", "code", "reason~")
     for each in document["refused_files"][:SHOWN]:
         made.add_row(*map(cell, (each["file_id"], each["code"], each["reason"])))
@@ -47,7 +47,8 @@ def _show_batch(document: Document) -> None:
 
 def _show_chunk(document: Document) -> None:
     click.echo(f"chunk     {document['chunk_id']}  folder {document['folder']}")
-    click.echo(f"state     {document['state']}" + (f" ({document['reason']})" if document["reason"] else ""))
+    reason = f" ({document['reason']})" if document["reason"] else ""
+    click.echo(_sentence(f"state     {document['state']}{reason}"))
     click.echo(f"job       {document['job_name'] or '-'}\n          {document['job_arn'] or '-'}")
     for name in _TIMES:
         if document[name]:
@@ -98,21 +99,26 @@ def _asked_lines(each: Document) -> Iterator[str]:
     if each["local_path"]:
         yield f"sent as   {printable(each['local_path'])}, for when S3 does not hold it"
     if each["code"]:
-        yield f"REFUSED   {each['code']}: {printable(each['reason'])}"
+        yield _sentence(f"REFUSED   {each['code']}: {each['reason']}")
     for copy in each["copies"]:
         yield from _copy_lines(copy)
 
 
 def _copy_lines(copy: Document) -> Iterator[str]:
     reason = f" ({copy['reason']})" if copy["reason"] else ""
-    yield f"chunk     {copy['chunk_id']}  {copy['state']}{reason}"
+    yield _sentence(f"chunk     {copy['chunk_id']}  {copy['state']}{reason}")
     yield f"          {'refused at its copy to' if copy['refused'] else 'copied as'} {copy['safe_name']}"
     if copy["job_name"]:
         yield f"job       {copy['job_name']}  {copy['job_status'] or 'not confirmed'}"
         yield f"          submitted {moment(copy['submitted_at'])}, ended {moment(copy['ended_at'])}"
         yield f"  {copy['job_arn'] or '        no ARN yet'}"
         if copy["job_message"]:
-            yield f"          {printable(copy['job_message'])}"
+            yield _sentence(f"          {copy['job_message']}")
+
+
+def _sentence(text: str) -> str:
+    """Break what somebody wrote into lines below the words it stands beside."""
+    return filled(printable(text), indent=10)
 
 
 def _show_attempts(attempts: Sequence[Document], columns: Columns) -> None:

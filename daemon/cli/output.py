@@ -64,12 +64,17 @@ def show(made: "Table", *, otherwise: str = "") -> None:
 
 def wrapped(text: str, *, indent: int = 0) -> None:
     """Write a sentence over as many lines as it takes; words longer than a line stay whole for copying."""
+    click.echo(filled(text, indent=indent))
+
+
+def filled(text: str, *, indent: int) -> str:
+    """Break a sentence into lines as `wrapped` does."""
     import textwrap
 
     wrap = textwrap.TextWrapper(
         console().width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
-    click.echo(wrap.fill(text))
+    return wrap.fill(text)
 
 
 def more(count: int, what: str) -> None:

@@ -4,10 +4,14 @@ import getpass
 import socket
 from pathlib import Path
 
+import pytest
+
+from consumers.core import layout
+from consumers.core.rows import Deed, Verb
 from daemon.adapters.store import SqlStore
 from deploy.local import stack
 from tests.cli.command_line import CommandLine
-from tests.contracts.planting import plant
+from tests.contracts.planting import new_batch, plant
 
 ME = f"{getpass.getuser()}@{socket.gethostname()}"
 REQUEST = '{"request_id": "r", "model": "nova-lite", "metadata": {"requested_by": "catalog"}, "files": [%s]}'
@@ -76,3 +80,29 @@ def test_migrating_is_told(cli: CommandLine, tmp_path: Path) -> None:
     cli.ok("migrate")
     [entry] = cli.document("audit")["entries"]
     assert (entry["actor"], entry["verb"]) == (ME, "migrate")
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abcdefghijkl"
+
+
+@pytest.mark.parametrize("target", [ARN, f"sha256:{'0' * 64}", f"{layout.batch_id('r')}-000-0123456789ab"])
+def test_the_table_fits_80_columns_and_leaves_names_whole(
+    cli: CommandLine, sqlite_store: SqlStore, target: str
+) -> None:
+    sqlite_store.came_of(Deed(Verb.CLEANUP, target, detail="why " * 30, objects=3, bytes=1500))
+    said = cli.ok("audit").splitlines()
+    assert target in [line.strip() for line in said]
+    assert [line for line in said if len(line) > 80 and " " in line.strip()] == []
+    assert "1.5 kB freed" in " ".join(" ".join(said).split())
+
+
+def test_a_batch_that_nobody_knows_is_named_with_the_verb_that_lists_them(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    assert sqlite_store.accept(new_batch("known"))
+    said = cli.refused("audit", "--batch", "knwon")
+    assert "batch 'knwon' is not in the store: `novabatch status` lists them" in said
+    assert "Did you mean 'known'?" in said
+    nobody = "b0123456789abcdef0123"
+    assert nobody in cli.refused("audit", "--batch", nobody, "--json")
+    cli.ok("audit", "--batch", "known", "--since", "2100-01-01")

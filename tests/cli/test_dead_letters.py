@@ -205,9 +205,12 @@ def every_body(sqs: Any, queue: str) -> Iterator[dict[str, Any]]:
         yield from found
 
 
-def test_a_letter_that_is_not_there_is_named(cloud: CommandLine) -> None:
-    done = cloud.run("dlq", "redrive", "--id", "gone")
-    assert done.exit_code == 1
-    assert "not among the dead letters: gone. `novabatch dlq list`" in done.stderr
+def test_a_letter_that_is_not_there_is_named_and_leaves_no_entry_in_the_audit(
+    cloud: CommandLine, sqs: Any
+) -> None:
+    bury(sqs, '{"number":1}')
+    said = cloud.refused("dlq", "redrive", "--id", "gone")
+    assert "not among the dead letters: gone. `novabatch dlq list`" in said
+    assert [each for each in cloud.document("audit")["entries"] if each["verb"] == "redrive"] == []
     told = cloud.run("dlq", "redrive", "--id", "gone", "--json")
     assert (told.exit_code, json.loads(told.stdout)["not_found"]) == (1, ["gone"])

@@ -11,7 +11,7 @@ from consumers.core.gate import Room
 from consumers.core.lifecycle import ChunkState
 from consumers.core.rows import Refusal
 from daemon.adapters.store import SqlStore
-from daemon.adapters.tables import files, records
+from daemon.adapters.tables import chunks, files, jobs, records
 from schemas.outcomes import Outcome
 from tests.cli.command_line import CommandLine
 from tests.contracts.planting import (
@@ -127,6 +127,21 @@ def test_a_file_that_was_never_analysed_tells_why(cli: CommandLine, sqlite_store
     said = cli.ok("show", "1001")
     assert "REFUSED   changed: it has another ETag now" in said
     assert "refused at its copy to 1.mov" in said
+
+
+def test_long_words_of_others_are_broken_into_lines_of_80_columns(
+    cli: CommandLine, sqlite_store: SqlStore
+) -> None:
+    chunk = answered(sqlite_store)
+    why = "this is what somebody said at length " * 6
+    with sqlite_store.database.write() as connection:
+        connection.execute(update(files).where(files.c.position == 1).values(reason=why))
+        connection.execute(update(jobs).values(message=why))
+        connection.execute(update(chunks).values(reason=why))
+    for name in ("1001", chunk):
+        said = cli.ok("show", name)
+        assert why.strip() in " ".join(said.split())
+        assert [line for line in said.splitlines() if len(line) > 80 and " " in line.strip()] == []
 
 
 def test_a_cost_that_is_not_known_makes_the_sum_unknown(cli: CommandLine, sqlite_store: SqlStore) -> None:
