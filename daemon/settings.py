@@ -182,6 +182,19 @@ def load(**given: Any) -> Settings:
         raise BadSettings("; ".join(map(_remedy, error.errors(include_url=False)))) from None
 
 
+def load_in_part() -> tuple[Settings, Mapping[str, str]]:
+    """Read the settings; one that is bad has its default, and what to write stands by its name.
+
+    Raises BadSettings where several do not go together.
+    """
+    try:
+        return Settings(), {}
+    except ValidationError as error:
+        bad = {str(each["loc"][0]): _remedy(each) for each in error.errors(include_url=False) if each["loc"]}
+    own = Settings.model_fields
+    return load(**{name: own[name].get_default(call_default_factory=True) for name in bad}), bad
+
+
 def unknown_variables() -> tuple[str, ...]:
     """Say which NOVABATCH_* variables no setting answers to, with the name that was perhaps meant."""
     known = [variable(name) for name in Settings.model_fields]

@@ -1,7 +1,7 @@
 """What a verb may reach, each part opened at its first use and closed at the verb's end."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,10 +34,11 @@ NEWEST = 500
 
 
 class Access:
-    """The parts of the system as one verb uses them."""
+    """The parts of the system as one verb uses them; ``bad`` says what to write in settings left at default."""
 
-    def __init__(self, settings: "Settings", stack: ExitStack) -> None:
+    def __init__(self, settings: "Settings", stack: ExitStack, bad: Mapping[str, str] | None = None) -> None:
         self.settings = settings
+        self.bad = bad or {}
         self._stack = stack
 
     @cached_property
@@ -178,14 +179,18 @@ class Access:
 
 
 @contextmanager
-def open_access() -> Iterator[Access]:
-    """Read the settings and open what the verb asks for, until the block ends."""
-    from daemon.settings import BadSettings
+def open_access(*, in_part: bool = False) -> Iterator[Access]:
+    """Read the settings and open what the verb asks for, until the block ends.
+
+    ``in_part`` goes on with bad settings at their defaults; else they end the verb.
+    """
+    from daemon.settings import BadSettings, load, load_in_part
     from schemas.models import BadModelTable
 
     try:
         with ExitStack() as stack:
-            yield Access(read_settings(), stack)
+            settings, bad = load_in_part() if in_part else (load(), {})
+            yield Access(settings, stack, bad)
     except (BadSettings, BadModelTable) as error:
         raise click.ClickException(str(error)) from error
 

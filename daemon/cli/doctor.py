@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli.access import open_access
+from daemon.cli.access import Access, open_access
 from daemon.cli.examination import Check, Level, examine
 from daemon.cli.output import as_json, cell, show, table, wrapped, write_json
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
 
+UNREADABLE = "(cannot be read)"
 MARKS = {Level.OK: "ok   ", Level.WARN: "WARN ", Level.FAULT: "FAULT"}
 
 
@@ -23,9 +24,9 @@ def doctor(as_json: bool) -> None:
     Looks at settings, credentials, clock, role, queues, bucket, Bedrock, database and models, and changes
     nothing. A warning is no fault; a fault ends with exit code 1.
     """
-    with open_access() as access:
+    with open_access(in_part=True) as access:
         checks = list(examine(access))
-        settings = list(_settings(access.settings))
+        settings = list(_settings(access))
     ok = all(check.ok for check in checks)
     if as_json:
         write_json({"ok": ok, "checks": list(map(_described, checks)), "settings": settings})
@@ -45,11 +46,11 @@ def _described(check: Check) -> dict[str, Any]:
     }
 
 
-def _settings(settings: "Settings") -> Iterator[dict[str, Any]]:
+def _settings(access: Access) -> Iterator[dict[str, Any]]:
     from daemon.settings import source_of, variable
 
-    for name in type(settings).model_fields:
-        value = _shown(settings, name)
+    for name in type(access.settings).model_fields:
+        value = UNREADABLE if name in access.bad else _shown(access.settings, name)
         yield {"name": variable(name), "value": value, "source": source_of(name)}
 
 
@@ -64,7 +65,7 @@ def _shown(settings: "Settings", name: str) -> str | None:
         try:
             return make_url(settings.database_url).render_as_string(hide_password=True)
         except ArgumentError:
-            return "(cannot be read)"
+            return UNREADABLE
     return ", ".join(map(str, value)) if isinstance(value, tuple) else None if value is None else str(value)
 
 

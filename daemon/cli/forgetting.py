@@ -10,7 +10,7 @@ import click
 
 from daemon.cli.access import Access, open_access
 from daemon.cli.going import wait_for
-from daemon.cli.output import as_json, cell, show, table, write_json
+from daemon.cli.output import as_json, cell, filled, printable, show, table, write_json
 
 if TYPE_CHECKING:
     from consumers.core.rows import Batch, Leaving
@@ -106,6 +106,17 @@ class Wish:
             world = world_of(self._access, no_lease, lambda: None)
             yield from traces(mine[0].batch, [each.leaving for each in mine], world)
 
+    def why_left(self) -> Iterator[str]:
+        """Say what went wrong and what goes on by itself; where nothing went wrong, what to look at."""
+        failing = self._access.views.failing("forget", {each.batch.batch_id for each in self.holders})
+        for batch_id, why in failing.items():
+            yield filled(printable(f"batch {batch_id} failed: {why}"), indent=2)
+        if failing:
+            yield "Mend that; it is tried again by itself, within the hour at the latest."
+            yield "`novabatch forget` again waits for it, `novabatch doctor` tells what was found."
+        else:
+            yield "Does `novabatch run job_state` run? See `novabatch status` and `novabatch dlq list`."
+
     def elsewhere(self) -> Iterator[str]:
         """Name output of others that was taken in: it may tell of the file and is not ours to change."""
         ids = sorted({chunk_id for each in self.holders for chunk_id in each.leaving.chunk_ids})
@@ -175,9 +186,7 @@ def _tell(wish: Wish, left: Sequence[str]) -> None:
     for each in left:
         click.echo(f"left: {each}", err=True)
     if left:
-        click.echo(
-            "Does `novabatch run job_state` run? See `novabatch status` and `novabatch dlq list`.", err=True
-        )
+        click.echo("\n".join(wish.why_left()), err=True)
         return
     click.echo(f"nothing of {wish.name} is left")
     for uri in wish.elsewhere():

@@ -80,6 +80,21 @@ def test_a_role_that_is_not_there_or_of_another_account_is_a_fault(cloud: Comman
     assert "another account" in found["pass role"]
 
 
+@pytest.mark.parametrize("name", ["ROLE_ARN", "DATABASE_URL", "SLOTS"])
+def test_a_setting_that_cannot_be_read_is_one_fault_and_hides_no_other_check(
+    cloud: CommandLine, sqs: Any, name: str
+) -> None:
+    cloud.settings[f"NOVABATCH_{name}"] = "sqlite:nonsense"
+    sqs.delete_queue(QueueUrl=url_of(sqs, stack.CLEANUP_QUEUE))
+    document = json.loads(cloud.run("doctor", "--json").stdout)
+    found = {each["name"]: each["detail"] for each in document["checks"] if each["level"] == "fault"}
+    assert set(found) == {"settings", "queue cleanup"}
+    assert found["settings"].startswith(f"NOVABATCH_{name}: ")
+    assert {"clock", "bucket", "rule"} <= {each["name"] for each in document["checks"]}
+    (shown,) = [each for each in document["settings"] if each["name"] == f"NOVABATCH_{name}"]
+    assert (shown["value"], shown["source"]) == ("(cannot be read)", "environment")
+
+
 @pytest.mark.parametrize("seconds", [-20, 0, 20])
 def test_a_clock_that_agrees_is_called_sound(seconds: int) -> None:
     assert "agrees" in judge_clock(NOW, NOW + timedelta(seconds=seconds))

@@ -2,7 +2,7 @@
 
 from daemon.adapters.store import SqlStore
 from tests.cli.command_line import CommandLine
-from tests.contracts.planting import plant
+from tests.contracts.planting import NOW, plant
 from tests.contracts.test_store_forgetting import ended, forgotten
 
 URI = "s3://media/proxy/0.mov"
@@ -48,6 +48,22 @@ def test_what_nobody_carries_out_is_named_as_left(cloud: CommandLine, sqlite_sto
     assert done.exit_code == 1
     assert f"left: rows of batch {batch_id}" in done.stderr
     assert "novabatch run job_state" in done.stderr
+
+
+def test_what_fails_is_told_with_its_reason_and_that_it_is_tried_again(
+    cloud: CommandLine, sqlite_store: SqlStore
+) -> None:
+    batch_id = ended(sqlite_store)
+    held = forgotten(sqlite_store, batch_id)
+    sqlite_store.failed(held, "forget", "AccessDenied: s3:DeleteObjectVersion", NOW)
+    sqlite_store.release(held)
+    said = cloud.run("forget", "1000", "--yes", "--wait", "0").stderr
+    assert f"batch {batch_id} failed: AccessDenied: s3:DeleteObjectVersion" in said
+    assert "tried again by itself, within the hour" in said
+    assert "run job_state" not in said
+    sqlite_store.find("forget_failing", batch_id, "of a file there is left: a version", NOW)
+    said = cloud.run("forget", "1000", "--yes", "--wait", "0").stderr
+    assert "of a file there is left: a version" in said
 
 
 def test_one_that_is_leaving_is_found_again_by_its_name(cloud: CommandLine, sqlite_store: SqlStore) -> None:

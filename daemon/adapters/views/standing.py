@@ -1,6 +1,6 @@
 """What stands now: open jobs, chunks that may be cleaned, folders in use, models at rest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -90,6 +90,14 @@ class StandingViews:
         with self.database.read() as connection:
             found = [connection.execute(each).scalar_one_or_none() for each in asked]
         return next(filter(None, found), None)
+
+    def failing(self, kind: str, batch_ids: Collection[str]) -> Mapping[str, str]:
+        """Return why one kind of work on batches fails: as the finding of it says, else the last error."""
+        asked = select(batches).where(batches.c.batch_id.in_(batch_ids)).order_by(batches.c.batch_id)
+        with self.database.read() as connection:
+            found = {row.batch_id: row.last_error for row in connection.execute(asked) if row.failures.get(kind)}
+        said = {name: detail for what, name, detail in self.open_findings() if what == f"{kind}_failing"}
+        return {batch_id: said.get(batch_id) or error for batch_id, error in found.items()}
 
     def progress(self, batch_id: str) -> Progress | None:
         """Tell how far a batch is, from its chunk rows alone: cheap enough to ask every second."""

@@ -29,6 +29,8 @@ def examine(access: Access) -> Iterator[Check]:
     advice = "Give this process a role, or set AWS_ACCESS_KEY_ID and the like."
     yield look("credentials", lambda: _credentials(access), advice)
     yield look("clock", lambda: _clock(access), "Have this machine's clock set by NTP (timedatectl).")
+    if "role_arn" in access.bad:
+        return  # the check of the settings says what to write
     yield look("role", lambda: _role(access), ROLE_ADVICE)
     yield look("pass role", lambda: _pass_role(access), ALLOW_PASSING)
 

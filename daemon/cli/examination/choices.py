@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 def examine(access: Access) -> Iterator[Check]:
     """Look at what needs no call to anybody."""
-    yield look("settings", lambda: _needed(access), "Set the variables named.")
+    yield look("settings", lambda: _needed(access), "Set or correct the variables named.")
     yield look("variables", _strange, "Correct or remove them: a misspelt setting has no effect.")
     yield look("models", lambda: _models(access), "Correct NOVABATCH_MODELS_FILE.")
     yield look("analyses", lambda: _analyses(access), "Correct the files of NOVABATCH_ANALYSES_DIR.")
 
 
 def _needed(access: Access) -> str:
+    if access.bad:
+        raise click.ClickException("; ".join(access.bad.values()))
     access.settings.require(*access.settings.needed)
     return "all that are needed are set"
 
