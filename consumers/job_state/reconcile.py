@@ -31,7 +31,7 @@ from schemas.messages import (
 
 LOOK_BACK = timedelta(hours=1)
 ROWS = 1000
-NOT_LISTED = "jobs_not_listed"
+NOT_LISTED, UNKNOWN = "jobs_not_listed", "job_unknown"
 
 _STOPPED = JOB_ENDS | {JobStatus.STOPPING}
 
@@ -68,19 +68,21 @@ def _jobs(open_jobs: Sequence[OpenJob], world: World) -> Iterator[Finding | Find
         return
     by_arn = {job.arn: job for job in open_jobs if job.arn}
     by_name = {job.name: job for job in open_jobs}
-    seen = set()
+    seen, listed = set[str](), set[str]()
     for report in world.jobs.since(min(job.claimed_at for job in open_jobs) - LOOK_BACK):
         job = by_arn.get(report.arn) or by_name.get(report.name)
         if job is not None:
             seen.add(job.chunk_id)
+            listed.add(report.arn)
             yield from _compare(job, report, world)
+    world.store.settled(UNKNOWN, *(job.arn for job in open_jobs if job.arn and job.arn in listed))
     for job in open_jobs:
         if job.chunk_id in seen:
             continue
         if job.arn is not None:
             if _since(job.claimed_at, world) < world.policy.overdue_seconds:
                 continue  # AWS promises no time within which List names a job
-            yield find("job_unknown", job.arn, "ListModelInvocationJobs does not name it", world)
+            yield find(UNKNOWN, job.arn, "ListModelInvocationJobs does not name it", world)
         elif not job.leased:
             yield "claim_without_job", SubmitChunk(chunk_id=job.chunk_id)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from consumers.core.faults import Denied
 from daemon.adapters.aws import faults_of, make_client
 from daemon.adapters.identity import Caller
 
@@ -43,8 +44,16 @@ class Roles:
         *_, service, _, _, named = caller.split(":", 5)
         kind, *names = named.split("/")
         if service == "sts" and kind == "assumed-role":
-            return str(self._get(names[0])["Arn"])
+            return self._role(caller, names[0])
         return caller if service == "iam" and kind in {"user", "role"} else None
+
+    def _role(self, caller: str, name: str) -> str:
+        """Return a role's ARN; who may not look at it is most often taken on as one without a path."""
+        try:
+            return str(self._get(name)["Arn"])
+        except Denied:
+            _, partition, _, _, account, _ = caller.split(":", 5)
+            return f"arn:{partition}:iam::{account}:role/{name}"
 
     def _get(self, name: str) -> Any:
         with faults_of("GetRole", name):

@@ -16,6 +16,8 @@ BEDROCK = (
     ("GET", re.compile(r"^/model-invocation-jobs$"), "ListModelInvocationJobs"),
     ("POST", re.compile(r"^/model-invocation-job/[^/]+/stop$"), "StopModelInvocationJob"),
     ("GET", re.compile(r"^/model-invocation-job/.+$"), "GetModelInvocationJob"),
+    ("GET", re.compile(r"^/foundation-models/.+$"), "GetFoundationModel"),
+    ("GET", re.compile(r"^/inference-profiles/.+$"), "GetInferenceProfile"),
 )
 S3_OBJECT = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 S3_SIGNS = (("delete", "DeleteObjects"), ("versions", "ListObjectVersions"), ("list-type", "ListObjectsV2"))

@@ -32,7 +32,7 @@ def test_a_sound_system_is_called_sound(cloud: CommandLine) -> None:
     assert [each["name"] for each in document["checks"]] == [
         *("settings", "variables", "models", "analyses", "credentials", "clock", "role", "pass role"),
         *("queue submit", "queue state", "queue cleanup", "rule"),
-        *("bucket", "cleaning", "bedrock", "database", "findings"),
+        *("bucket", "cleaning", "bedrock", "offers", "database", "findings"),
     ]
     assert warnings(cloud) == {"pass role": "IAM cannot say it of arn:aws:sts::123456789012:user/moto"}
     assert "FAULT" not in cloud.ok("doctor")

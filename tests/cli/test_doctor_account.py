@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -70,6 +71,71 @@ def test_who_may_not_look_at_roles_is_warned_and_no_more(cloud: CommandLine) -> 
     with serve(lambda _: Reply(403, error)) as stub:
         cloud.settings["AWS_ENDPOINT_URL_IAM"] = stub.url
         assert set(warnings(cloud)) == {"role", "pass role"}
+
+
+def test_who_may_not_look_at_the_own_role_has_iam_asked_by_its_name(cloud: CommandLine) -> None:
+    denied = Reply(403, b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+
+    def reply(request: Request) -> Reply:
+        return denied if b"GetRole" in request.body else answer(request, "allowed", TRUST)
+
+    with serve(reply) as stub:
+        assert ask(cloud, stub)["pass role"][0] == "ok"
+    [simulated] = [each for each in stub.requests if b"SimulatePrincipalPolicy" in each.body]
+    assert parse_qs(simulated.body.decode())["PolicySourceArn"] == [
+        f"arn:aws:iam::{stack.ACCOUNT}:role/daemon"
+    ]
+
+
+def named(cloud: CommandLine, path: Path, *ids: str) -> None:
+    """Add models to those of the table."""
+    models = [{"id": each, "max_output_tokens": 9} for each in ids]
+    path.write_text(json.dumps({"models": models}))
+    cloud.settings["NOVABATCH_MODELS_FILE"] = str(path)
+
+
+def test_models_that_the_region_does_not_offer_are_warned_of(cloud: CommandLine, tmp_path: Path) -> None:
+    named(cloud, tmp_path / "models.json", "eu.amazon.nova-lite-v1:0", "amazon.nova-lite-v9:0", "amazon.nova-lite-v1:0")
+    said = warnings(cloud)["offers"]
+    assert said == "not offered in us-east-1: eu.amazon.nova-lite-v1:0, amazon.nova-lite-v9:0"
+
+
+def test_a_region_without_any_of_the_models_is_a_fault(cloud: CommandLine, fresh_aws: Server) -> None:
+    gone = {"operation": "GetInferenceProfile", "code": "ResourceNotFoundException", "status": 404}
+    fresh_aws.control.add_faults(calls=[gone])
+    level, told = offered(cloud)
+    assert level == "fault"
+    assert told.startswith("none of us.amazon.nova-micro-v1:0, ")
+
+
+def offered(cloud: CommandLine) -> tuple[str, str]:
+    document = json.loads(cloud.run("doctor", "--json").stdout)
+    (check,) = [each for each in document["checks"] if each["name"] == "offers"]
+    return check["level"], f"{check['detail']} → {check['advice']}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"code": "AccessDeniedException", "status": 403}, "allow bedrock:GetInferenceProfile"),
+        ({"code": "InternalServerException", "status": 500}, "Ask again"),
+    ],
+)
+def test_what_bedrock_does_not_tell_of_models_cannot_be_known_and_is_no_fault(
+    cloud: CommandLine, fresh_aws: Server, fault: dict[str, Any], said: str
+) -> None:
+    fresh_aws.control.add_faults(calls=[{"operation": "GetInferenceProfile", **fault}])
+    level, told = offered(cloud)
+    assert level == "warn"
+    assert said in told
+
+
+def test_a_model_that_is_on_its_way_out_is_doubted(cloud: CommandLine, tmp_path: Path) -> None:
+    named(cloud, tmp_path / "models.json", "amazon.nova-lite-v1:0")
+    profile, details = b'{"status": "ACTIVE"}', b'{"modelDetails": {"modelLifecycle": {"status": "LEGACY"}}}'
+    with serve(lambda request: Reply(body=details if "foundation" in request.path else profile)) as stub:
+        cloud.settings["AWS_ENDPOINT_URL_BEDROCK"] = stub.url
+        assert offered(cloud)[1].startswith("amazon.nova-lite-v1:0 is LEGACY →")
 
 
 def test_a_role_that_is_not_there_or_of_another_account_is_a_fault(cloud: CommandLine) -> None:

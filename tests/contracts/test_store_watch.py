@@ -306,7 +306,8 @@ def test_a_finding_that_is_settled_is_gone_and_no_other(store: SqlStore) -> None
     for kind, subject in (("a", "b1-000"), ("a", "b2-000"), ("b", "b1-000")):
         store.find(kind, subject, "so it is", NOW)
     store.settled("a", "b1-000")
-    store.settled("a", "b1-000")
+    store.settled("a", "b1-000", "b3-000")
+    store.settled("b")
     with store.database.read() as connection:
         found = connection.execute(findings.select()).all()
     assert {(row.kind, row.subject) for row in found} == {("a", "b2-000"), ("b", "b1-000")}

@@ -30,6 +30,8 @@ ELSEWHERE = {
     # Output that comes late is read an hour after a job was stopped; tests/stages/test_late_output.py.
     ("cleanup", "s3:GetObject", f"{BUCKET}/nova/batch/output/*"),
     ("cleanup", "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{stack.ACCOUNT}:{stack.STATE_QUEUE}"),
+    # The local STS knows nobody by a role; tests/cli/test_doctor_account.py.
+    ("operator", "iam:SimulatePrincipalPolicy", f"arn:aws:iam::{stack.ACCOUNT}:role/*"),
 }
 
 
@@ -155,7 +157,13 @@ def refuse(running: Machine) -> None:
 
 def operate(running: Machine, folder: Path) -> None:
     """Run the verbs that call AWS as the role of a person."""
-    settings = {**running.local.environment, "AWS_ACCESS_KEY_ID": "operator"}
+    models = folder / "models.json"
+    models.write_text('{"models": [{"id": "amazon.nova-lite-v1:0", "max_output_tokens": 9}]}')
+    settings = {
+        **running.local.environment,
+        "AWS_ACCESS_KEY_ID": "operator",
+        "NOVABATCH_MODELS_FILE": str(models),
+    }
     person = CommandLine(folder, running.local.server.url, settings)
     for verb in (
         "doctor",

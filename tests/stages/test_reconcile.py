@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from consumers.core import layout
 from consumers.core.lifecycle import BatchState, JobStatus
 from consumers.core.rows import Leased
+from daemon.adapters.tables import findings
 from schemas.facts import FindingMade, ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, Reconcile, SubmitBatch
@@ -131,3 +132,20 @@ def test_a_job_that_bedrock_does_not_list_is_found_once_it_is_overdue(sim: Simul
     sim.pass_time(1)
     reconcile(sim)
     assert {fact.kind for fact in sim.facts if isinstance(fact, FindingMade)} == {"job_unknown"}
+
+
+def test_a_job_that_bedrock_lists_at_last_is_found_no_more_while_it_still_runs(sim: Simulation) -> None:
+    sim.submit(sim.media(2))
+    sim.jobs.listed_after = timedelta(seconds=150)
+    sim.pass_time(121)
+    reconcile(sim)
+    assert found(sim) == {"job_unknown"}
+    sim.pass_time(30)
+    reconcile(sim)
+    assert found(sim) == set()
+    assert [report.status for report in sim.jobs.reports.values()] == [JobStatus.SUBMITTED]
+
+
+def found(sim: Simulation) -> set[str]:
+    with sim.store.database.read() as connection:
+        return {row.kind for row in connection.execute(findings.select())}

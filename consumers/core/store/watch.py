@@ -28,8 +28,8 @@ class Watch(Protocol):
     def find(self, kind: str, subject: str, detail: str, now: datetime) -> None:
         """Store a finding; the same kind and subject again only refreshes it."""
 
-    def settled(self, kind: str, subject: str) -> None:
-        """Forget a finding, if there is one: what was found is so no more."""
+    def settled(self, kind: str, *subjects: str) -> None:
+        """Forget findings, as far as there are any: what was found is so no more."""
 
     def forget_outlived(self, now: datetime) -> None:
         """Forget findings whose cause is gone: rows that failed and rest no more, jobs that are over, and

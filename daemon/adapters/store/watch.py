@@ -11,7 +11,7 @@ from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
 from consumers.core.retention import SPLIT
 from consumers.core.rows import Held, Waiting
 from daemon.adapters.store.aging import settling
-from daemon.adapters.store.database import Database, insert
+from daemon.adapters.store.database import Database, insert, pages
 from daemon.adapters.store.leases import PLACES, guard, is_held
 from daemon.adapters.store.unread import cut_short
 from daemon.adapters.tables import (
@@ -97,11 +97,12 @@ class Watch:
                 new.on_conflict_do_update(index_elements=keys, set_={"detail": detail, "last_seen": now})
             )
 
-    def settled(self, kind: str, subject: str) -> None:
-        """Forget a finding that is so no more."""
+    def settled(self, kind: str, *subjects: str) -> None:
+        """Forget findings that are so no more."""
         with self.database.once() as connection:
-            found = delete(findings).where(findings.c.kind == kind, findings.c.subject == subject)
-            connection.execute(found)
+            for page in pages(subjects):
+                found = delete(findings).where(findings.c.kind == kind, findings.c.subject.in_(page))
+                connection.execute(found)
 
     def forget_outlived(self, now: datetime) -> None:
         """Forget the findings whose cause is gone, and those that are a week old and stay as they are."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from daemon.cli.access import Access
-from daemon.cli.examination import account, bucket, choices, database, queues
+from daemon.cli.examination import account, bedrock, bucket, choices, database, queues
 from daemon.cli.examination.check import Check, Level
 
 __all__ = ["Check", "Level", "examine"]
@@ -15,5 +15,5 @@ def examine(access: Access) -> Iterator[Check]:
     yield from account.examine(access)
     yield from queues.examine(access)
     yield from bucket.examine(access)
-    yield from account.examine_bedrock(access)
+    yield from bedrock.examine(access)
     yield from database.examine(access)

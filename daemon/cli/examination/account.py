@@ -1,4 +1,4 @@
-"""Who calls AWS, by which clock, with which role, and what Bedrock says to it."""
+"""Who calls AWS, by which clock, with which role."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,11 +33,6 @@ def examine(access: Access) -> Iterator[Check]:
         return  # the check of the settings says what to write
     yield look("role", lambda: _role(access), ROLE_ADVICE)
     yield look("pass role", lambda: _pass_role(access), ALLOW_PASSING)
-
-
-def examine_bedrock(access: Access) -> Iterator[Check]:
-    """Look whether Bedrock answers."""
-    yield look("bedrock", lambda: _bedrock(access), "Allow bedrock:ListModelInvocationJobs in this Region.")
 
 
 def _credentials(access: Access) -> str:
@@ -119,8 +114,3 @@ def _same_account(caller: "Caller", role_arn: str) -> None:
 def _role_arn(access: Access) -> str:
     access.settings.require("role_arn")
     return access.settings.role_arn
-
-
-def _bedrock(access: Access) -> str:
-    next(iter(access.parts.jobs.since(datetime.now(UTC))), None)
-    return f"jobs can be listed in {access.parts.region}"

@@ -1,4 +1,4 @@
-"""The four operations, hung into moto's own Bedrock response class."""
+"""The four operations on jobs and two on models, hung into moto's own Bedrock response class."""
 
 import json
 from collections.abc import Callable
@@ -12,11 +12,12 @@ from deploy.local.bedrock.checks import check
 from deploy.local.bedrock.engine import Engine
 from deploy.local.bedrock.errors import BedrockError, invalid
 from deploy.local.bedrock.jobs import check_arn
+from deploy.local.bedrock.models import foundation_model, inference_profile
 from deploy.local.patching import original
 
 
 def apply(engine: Engine) -> None:
-    """Add the four operations to moto's Bedrock."""
+    """Add the operations to moto's Bedrock."""
     original(BedrockResponse, "dispatch")
     api = BatchApi(engine)
     added: Any = BedrockResponse
@@ -24,6 +25,8 @@ def apply(engine: Engine) -> None:
     added.get_model_invocation_job = _method(api.get)
     added.list_model_invocation_jobs = _method(api.list)
     added.stop_model_invocation_job = _method(api.stop)
+    added.get_foundation_model = _method(get_foundation_model)
+    added.get_inference_profile = _method(get_inference_profile)
 
 
 def _method(handle: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -33,6 +36,18 @@ def _method(handle: Callable[[Any], str]) -> Callable[[Any], str]:
         return handle(response)
 
     return call
+
+
+def get_foundation_model(response: Any) -> str:
+    """Describe a foundation model of the Region."""
+    name = _named(response, "GetFoundationModel", "modelIdentifier")
+    return json.dumps({"modelDetails": foundation_model(name, response.region)})
+
+
+def get_inference_profile(response: Any) -> str:
+    """Describe a profile of inference that can be used from the Region."""
+    name = _named(response, "GetInferenceProfile", "inferenceProfileIdentifier")
+    return json.dumps(inference_profile(name, response.current_account, response.region))
 
 
 class BatchApi:
@@ -75,10 +90,15 @@ class BatchApi:
         return "{}"
 
     def _job(self, response: Any, operation: str) -> Any:
-        arn = unquote(response.uri_match["jobIdentifier"])
-        check(operation, {"jobIdentifier": arn})
+        arn = _named(response, operation, "jobIdentifier")
         check_arn(arn, response.current_account, response.region)
         return self._jobs.get(arn)
+
+
+def _named(response: Any, operation: str, field: str) -> str:
+    name = unquote(response.uri_match[field])
+    check(operation, {field: name})
+    return name
 
 
 def _json(body: Any) -> dict[str, Any]:

@@ -28,6 +28,10 @@ S3 = {
     "CompleteMultipartUpload": "PutObject",
 }
 OF_THE_BUCKET = {"HeadBucket", "ListObjectsV2", "ListObjectVersions"}
+OFFERS = {
+    "GetFoundationModel": f"arn:aws:bedrock:{REGION}::foundation-model/",
+    "GetInferenceProfile": f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/",
+}
 PROFILE = re.compile(r"[a-z]+\.(amazon\..+)")
 
 
@@ -95,8 +99,14 @@ def _of_bedrock(environ: Environ, operation: str) -> Iterator[Asked]:
         yield Asked("iam:PassRole", body.get("roleArn", ""), {"iam:PassedToService": "bedrock.amazonaws.com"})
     elif operation == "ListModelInvocationJobs":
         yield Asked(action, "*")
+    elif operation in OFFERS:
+        yield Asked(action, OFFERS[operation] + _named(environ).rpartition("/")[2])
     else:
-        yield Asked(action, unquote(urlsplit(environ["RAW_URI"]).path.split("/")[2]))
+        yield Asked(action, _named(environ))
+
+
+def _named(environ: Environ) -> str:
+    return unquote(urlsplit(environ["RAW_URI"]).path.split("/")[2])
 
 
 def _models(model: str) -> Iterator[str]:
@@ -121,7 +131,8 @@ def _of_events(operation: str, body: dict[str, Any]) -> Iterator[Asked]:
 
 def _of_iam(form: dict[str, list[str]]) -> Asked:
     action, name = form["Action"][0], form.get("RoleName", ["*"])[0]
-    return Asked(f"iam:{action}", f"arn:aws:iam::{ACCOUNT}:role/{name}")
+    (role,) = form.get("PolicySourceArn", [f"arn:aws:iam::{ACCOUNT}:role/{name}"])
+    return Asked(f"iam:{action}", role)
 
 
 def _json(environ: Environ) -> dict[str, Any]:
