@@ -111,6 +111,8 @@ files = Table(
     Column("forgotten", Boolean, nullable=False, default=False, server_default=false()),
     UniqueConstraint("batch_id", "file_id"),
     Index("ix_files_source", "source"),
+    # For looking one up by its key; it is never put in order.
+    Index("ix_files_s3_key", "s3_key", postgresql_using="hash"),
 )
 
 chunks = Table(

@@ -34,7 +34,7 @@ NEWEST = 500
 
 
 class Access:
-    """The parts of the system as one verb uses them; ``bad`` says what to write in settings left at default."""
+    """The parts of the system as one verb uses them; ``bad`` says what to write in bad settings."""
 
     def __init__(self, settings: "Settings", stack: ExitStack, bad: Mapping[str, str] | None = None) -> None:
         self.settings = settings

@@ -8,7 +8,7 @@ import click
 
 from daemon.cli import completion
 from daemon.cli.access import Access, open_access
-from daemon.cli.going import Ended, Going, Wish, describe, show_going, tell, wait_for, would_end
+from daemon.cli.going import CLEANS_ON, Ended, Going, Wish, describe, show_going, tell, wait_for, would_end
 from daemon.cli.output import as_json, printable, show, size, table, write_json
 from daemon.cli.progress import bar
 
@@ -123,7 +123,7 @@ class Chunks:
             rows[:] = self._access.views.cleanings(self._ids)
             return sum(not row.cleaned and row.failures <= self._failures[row.chunk_id] for row in rows)
 
-        wait_for(count_left, len(self._ids), wait)
+        wait_for(count_left, len(self._ids), wait, CLEANS_ON)
         return Ended(
             [(row.objects, row.bytes) for row in rows if row.cleaned],
             [

@@ -90,7 +90,8 @@ class Wish:
             self._access.send(
                 *(ForgetFile(batch_id=batch_id, position=position) for batch_id, position in first.items())
             )
-        wait_for(lambda: len(self._holders()), len(self.holders), wait)
+        look = f"`novabatch forget {self.name} --dry-run` shows who still knows it."
+        wait_for(lambda: len(self._holders()), len(self.holders), wait, f"the forgetting goes on: {look}")
 
     def left(self) -> Iterator[str]:
         """Look through all that could still tell of the file, and name what does."""

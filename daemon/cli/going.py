@@ -1,6 +1,5 @@
 """What a cleaning would delete, and what came of it; the same for chunks and for what is nobody's."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,11 +9,13 @@ import click
 
 from daemon.cli.output import cell, show, size, table
 from daemon.cli.progress import bar
+from daemon.cli.stopping import Stopped, until_stopped
 
 if TYPE_CHECKING:
     from schemas.messages import Message
 
 LOOK_EVERY = 0.5
+CLEANS_ON = "the cleaning goes on: `novabatch cleanup --dry-run` shows what is left."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,16 @@ class Wish(Protocol):
         """Wait for so many seconds, and say what came of it."""
 
 
-def wait_for(count_left: Callable[[], int], total: int, seconds: float) -> None:
-    """Look again and again until nothing is left, or the time is over."""
-    pause, end = threading.Event(), time.monotonic() + seconds
-    with bar("cleaning", total) as shown:
-        while (left := count_left()) and time.monotonic() < end:
+def wait_for(count_left: Callable[[], int], total: int, seconds: float, goes_on: str) -> None:
+    """Look again and again until nothing is left, or the time is over; ``goes_on`` is for Ctrl-C."""
+    end = time.monotonic() + seconds
+    with until_stopped() as stopped, bar("cleaning", total) as shown:
+        while (left := count_left()) and time.monotonic() < end and not stopped.is_set():
             shown.set(total - left, total, "cleaning")
-            pause.wait(LOOK_EVERY)
+            stopped.wait(LOOK_EVERY)
         shown.set(total - left, total, "cleaning")
+    if left and stopped.is_set():
+        raise Stopped(goes_on)
 
 
 def show_going(going: Sequence[Going]) -> None:

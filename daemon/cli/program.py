@@ -96,5 +96,6 @@ def _end_output() -> None:
 def main() -> None:
     """Analyse media in S3 with Amazon Nova, at Bedrock's batch rate.
 
-    BATCH is a batch_id or a request_id. Exit codes: 0 the verb did it, 1 it could not, 2 wrong usage.
+    BATCH is a batch_id or a request_id. Exit codes: 0 the verb did it, 1 it could not, 2 wrong usage,
+    130 the wait was stopped by Ctrl-C.
     """

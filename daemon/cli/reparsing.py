@@ -10,6 +10,7 @@ import click
 from daemon.cli import completion
 from daemon.cli.access import Access, open_access
 from daemon.cli.progress import bar, on_terminal
+from daemon.cli.stopping import Stopped, until_stopped
 
 LOOK_EVERY = 1.0
 PATIENCE = 60.0
@@ -61,25 +62,29 @@ def reparse_lines(document: Document) -> Iterator[str]:
 def _show_waiting(batch_id: str, before: Document | None, access: Access) -> None:
     """Show how far it is, with a bar on a terminal; then what it came to."""
     told: list[str] = []
-    with bar("waiting for the job_state consumer") as shown:
-        for now in _changes(batch_id, before, access):
+    with until_stopped() as stopped, bar("waiting for the job_state consumer") as shown:
+        for now in _changes(batch_id, before, access, stopped):
             if now["ended_at"] is not None:
                 told = list(reparse_lines(now))
             elif on_terminal():
                 shown.set(now["through"], now["chunks"], "reparsed chunks")
             else:
                 click.echo("\n".join(reparse_lines(now)))
+    if not told:
+        raise Stopped(f"the reparse of batch {batch_id} goes on: see `novabatch show {batch_id}`.")
     for line in told:
         click.echo(line)
 
 
-def _changes(batch_id: str, before: Document | None, access: Access) -> Iterator[Document]:
-    """Yield what there is to say each time it changes, until the reparse has ended."""
+def _changes(
+    batch_id: str, before: Document | None, access: Access, stopped: threading.Event
+) -> Iterator[Document]:
+    """Yield what there is to say each time it changes, until the reparse has ended or nobody waits."""
     from consumers.attempts import TRIES
 
-    pause, told, doubtful = threading.Event(), before, time.monotonic() + PATIENCE
+    told, doubtful = before, time.monotonic() + PATIENCE
     failed = before["failures"] if before else 0
-    while True:
+    while not stopped.is_set():
         now = access.views.reparse_of(batch_id)
         if now is not None and now != told:
             told, doubtful = now, float("inf")
@@ -94,4 +99,4 @@ def _changes(batch_id: str, before: Document | None, access: Access) -> Iterator
             click.echo(
                 "not begun yet: does `novabatch run job_state` run? Or see `novabatch dlq list`.", err=True
             )
-        pause.wait(LOOK_EVERY)
+        stopped.wait(LOOK_EVERY)

@@ -4,6 +4,19 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+
+class Stopped(click.ClickException):
+    """A person waits no more: no error; the message says what goes on and how to look at it."""
+
+    exit_code = 128 + signal.SIGINT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it on stderr."""
+        click.echo(f"stopped waiting; {self.message}", file=file, err=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli.access import Access
-from daemon.cli.going import Ended, Going, wait_for
+from daemon.cli.going import CLEANS_ON, Ended, Going, wait_for
 
 if TYPE_CHECKING:
     from consumers.cleanup.strangers import Stranger
@@ -38,7 +38,7 @@ class Strangers:
             left[:] = [stranger for stranger in left if self._measured(stranger).objects]
             return len(left)
 
-        wait_for(count_left, len(left), wait)
+        wait_for(count_left, len(left), wait, CLEANS_ON)
         kept = {stranger.name for stranger in left}
         return Ended(
             [(each.objects, each.bytes) for each in self.going if each.folder not in kept],

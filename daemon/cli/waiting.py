@@ -11,7 +11,7 @@ from consumers.core import layout
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from daemon.cli.access import Access
 from daemon.cli.progress import bar, on_terminal
-from daemon.cli.stopping import until_stopped
+from daemon.cli.stopping import Stopped, until_stopped
 
 if TYPE_CHECKING:
     from daemon.adapters.views.standing import Progress
@@ -22,15 +22,13 @@ GOOD = frozenset({BatchState.COMPLETED, BatchState.COMPLETED_WITH_ERRORS})
 
 
 def wait_for_end(request_id: str, access: Access) -> None:
-    """Wait until a batch has ended; FAILED and CANCELLED end with exit code 1."""
+    """Wait until a batch has ended; FAILED and CANCELLED end with exit code 1, Ctrl-C with 130."""
     batch_id = layout.batch_id(request_id)
     with until_stopped() as stopped:
         last = _watched(_changes(batch_id, access, stopped))
     if last is None or last.state not in BATCH_ENDS:
-        raise click.ClickException(
-            f"stopped waiting; batch {batch_id} goes on: see `novabatch status {batch_id}`, or "
-            f"`novabatch cancel {batch_id}`."
-        )
+        look = f"see `novabatch status {batch_id}`, or `novabatch cancel {batch_id}`."
+        raise Stopped(f"batch {batch_id} goes on: {look}")
     if last.state not in GOOD:
         reason = f": {last.reason}" if last.reason else ""
         raise click.ClickException(

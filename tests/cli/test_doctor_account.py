@@ -95,7 +95,13 @@ def named(cloud: CommandLine, path: Path, *ids: str) -> None:
 
 
 def test_models_that_the_region_does_not_offer_are_warned_of(cloud: CommandLine, tmp_path: Path) -> None:
-    named(cloud, tmp_path / "models.json", "eu.amazon.nova-lite-v1:0", "amazon.nova-lite-v9:0", "amazon.nova-lite-v1:0")
+    named(
+        cloud,
+        tmp_path / "models.json",
+        "eu.amazon.nova-lite-v1:0",
+        "amazon.nova-lite-v9:0",
+        "amazon.nova-lite-v1:0",
+    )
     said = warnings(cloud)["offers"]
     assert said == "not offered in us-east-1: eu.amazon.nova-lite-v1:0, amazon.nova-lite-v9:0"
 

@@ -1,10 +1,12 @@
 """What a person sees on a terminal of 80 columns: bars with rate and time left, and tables that fit."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.cli.command_line import CommandLine
 from tests.cli.queues import bury
 from tests.cli.terminal import COLUMNS, on_terminal
 from tests.cli.test_sending import REQUEST, finish
+from tests.contracts.local_aws import until
 from tests.contracts.planting import NOW, completed, end_job, hold_chunk, plant, submit
 
 
@@ -57,7 +60,7 @@ def test_whoever_stops_waiting_is_told_that_the_batch_goes_on(
         child.send_signal(signal.SIGINT)
         assert child.stderr is not None
         said = child.stderr.read()
-    assert child.returncode == 1
+    assert child.returncode == 130
     assert f"goes on: see `novabatch status {layout.batch_id('w')}`" in said
     assert "Traceback" not in said
 
@@ -120,3 +123,31 @@ def test_a_rate_is_told_in_the_unit_that_can_be_read(speed: float, said: str) ->
 
 def test_the_time_left_is_told_once_it_is_known() -> None:
     assert (left(None, 1), left(0, 1), left(7, 0), left(7_400, 2)) == ("", "", "", "1h1m left")
+
+
+@pytest.mark.parametrize(
+    ("words", "look"),
+    [
+        ("reparse {} --wait", "the reparse of batch {} goes on: see `novabatch show {}`"),
+        ("forget 1000 --yes", "the forgetting goes on: `novabatch forget 1000 --dry-run`"),
+        ("cleanup {} --yes", "the cleaning goes on: `novabatch cleanup --dry-run`"),
+    ],
+)
+def test_whoever_stops_waiting_is_told_what_goes_on_and_how_to_look_at_it(
+    cloud: CommandLine, sqlite_store: SqlStore, words: str, look: str
+) -> None:
+    ended(sqlite_store, "w")
+    batch_id = layout.batch_id("w")
+    before = signal.getsignal(signal.SIGINT)
+
+    def press() -> None:
+        until(lambda: signal.getsignal(signal.SIGINT) is not before, 30)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as person:
+        pressed = person.submit(press)
+        done = cloud.run(*words.replace("{}", batch_id).split())
+        pressed.result()
+    assert done.exit_code == 130
+    assert f"stopped waiting; {look.replace('{}', batch_id)}" in done.stderr
+    assert "Aborted" not in done.stderr

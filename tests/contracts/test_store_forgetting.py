@@ -12,7 +12,18 @@ from consumers.core.lifecycle import BatchState
 from consumers.core.rows import Held
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import metadata
-from tests.contracts.planting import GONE, NOW, changes_of, completed, hold_batch, hold_chunk, judged
+from schemas.outcomes import Outcome
+from tests.contracts.planting import (
+    GONE,
+    NOW,
+    changes_of,
+    completed,
+    hold_batch,
+    hold_chunk,
+    judged,
+    new_chunk,
+)
+from tests.contracts.test_store_retries import BATCH, add_round, fine, refused_batch
 
 KEY = "proxy/0.mov"
 
@@ -111,3 +122,22 @@ def test_a_batch_that_moved_meanwhile_does_not_end_its_forgetting(store: SqlStor
     held = forgotten(store, batch_id)
     assert not store.end_forgetting(held, changes_of(store, batch_id) - 1)
     assert tables_that_tell(store) == {"forgettings"}
+
+
+def test_a_retry_passes_over_files_that_are_forgotten_be_they_refused_or_found_fine(store: SqlStore) -> None:
+    held = refused_batch(store, 5)
+    store.recheck(held, [fine(1), fine(3)])
+    for position in (1, 2):
+        store.begin_forgetting(held, position, NOW)
+    assert [file.position for file in store.refused_files(held.id)] == [4]
+    assert [file.position for file in store.rechecked_files(held.id)] == [3]
+    assert add_round(store, held, 1, [new_chunk(BATCH, 1, [3], round=1)])
+    assert store.count(held.id).refused == 3
+
+
+def test_a_retry_passes_over_records_of_a_file_that_is_forgotten(store: SqlStore) -> None:
+    chunk = hold_chunk(store, completed(store))
+    store.save(chunk, [judged(0, Outcome.MODEL_ERROR), judged(1, Outcome.MODEL_ERROR)], NOW)
+    batch_id = chunk.id.partition("-")[0]
+    forgotten(store, batch_id)
+    assert [failed.position for failed in store.failed_records(batch_id)] == [1]

@@ -111,6 +111,26 @@ def test_a_link_is_a_record_that_cost_nothing(store: SqlStore) -> None:
     assert store.is_through(batch.batch_id)
 
 
+def test_a_result_that_is_forgotten_before_it_is_linked_is_linked_by_nobody(store: SqlStore) -> None:
+    first = bought(store, "r", Outcome.SUCCEEDED, Outcome.SUCCEEDED)
+    batch = batch_with(store)
+    again = [new_file(0), new_file(1)]
+    found = store.reusable(batch, VERSIONS, again)
+    meanwhile = hold_batch(store, first)
+    store.begin_forgetting(meanwhile, 0, NOW)
+    store.release(meanwhile)
+    linked(
+        store,
+        batch,
+        *(replace(file, reused={"combined": found[file.position, "combined"]}) for file in again),
+    )
+    [(ref, result)] = [
+        (row.reused_from, row.result) for row in store.result_rows(batch.batch_id) if row.reused_from
+    ]
+    assert ref == f"{first}/1/combined/1"
+    assert result
+
+
 def test_the_same_step_again_makes_no_second_link(store: SqlStore) -> None:
     first = bought(store)
     batch = batch_with(store)

@@ -1,14 +1,19 @@
 """The migrations lead to the tables, once, however many processes apply them."""
 
+import re
+from typing import Any
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import Select, inspect, text
 
 from consumers.core.faults import Rejected
 from daemon.adapters.store import SqlStore, make_engine, migrate, schema_serves
+from daemon.adapters.store.forgetting import known_as, objects_in
 from daemon.adapters.store.schema import MIGRATIONS, newest_revision
-from daemon.adapters.tables import metadata
+from daemon.adapters.tables import files, metadata
+from daemon.adapters.views.files import files_that
 from daemon.wiring import prepare_database
 
 
@@ -33,6 +38,30 @@ def test_the_migrations_make_the_indexes_with_their_conditions(store: SqlStore) 
         if index.dialect_options["sqlite"]["where"] is not None
     }
     assert partial == wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "column"),
+    [
+        (files_that(files.c.s3_key == "proxy/0.mov"), "s3_key"),
+        (known_as("", "media", "proxy/0.mov"), "s3_key"),
+        (objects_in(files, ["b1", "b2"], "1000"), "file_id"),
+    ],
+    ids=["show a key", "forget a key", "forget a file id"],
+)
+def test_one_file_among_millions_is_looked_up_by_an_index(
+    store: SqlStore, asked: Select[Any], column: str
+) -> None:
+    statement = asked.compile(store.engine, compile_kwargs={"literal_binds": True})
+    with store.engine.connect() as connection:
+        if store.engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # few rows are read all, else
+            rows = connection.exec_driver_sql(f"EXPLAIN {statement}")
+        else:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+        plan = "\n".join(str(row[-1]) for row in rows)
+    assert re.search(rf"(SEARCH files .*|Index Cond: .*){column} ?=", plan), plan
+    assert not re.search(r"SCAN files|Seq Scan on files", plan), plan
 
 
 def test_migrating_again_changes_nothing(empty_url: str) -> None:

@@ -6,13 +6,13 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, func, or_, select, update
 
 from consumers.core import layout
 from consumers.core.lifecycle import BATCH_ENDS, BatchState
 from consumers.core.rows import Deed, Held, Leaving, Phase, Verb
 from daemon.adapters.store.auditing import add_entry
-from daemon.adapters.store.database import Database, insert_new
+from daemon.adapters.store.database import Database, insert_new, pages
 from daemon.adapters.store.leases import guard
 from daemon.adapters.store.moves import revise_batch
 from daemon.adapters.store.plans import echo_of
@@ -76,12 +76,17 @@ class Forgetting:
         return sorted(found, key=lambda each: (each[0], each[1].position))
 
     def objects_named(self, file_id: str) -> Sequence[tuple[str, str]]:
-        """Return bucket and key of each object that a batch knows under a file id."""
+        """Return bucket and key of each object that a batch knows under a file id.
+
+        It is looked for batch by batch, as the index has it: there may be millions of files.
+        """
         found = set()
         with self.database.read() as connection:
-            for table in (files, forgettings):
-                asked = select(table.c.bucket, table.c.s3_key).where(table.c.file_id == file_id).distinct()
-                found |= {(row.bucket, row.s3_key) for row in connection.execute(asked)}
+            ids = connection.execute(select(batches.c.batch_id)).scalars().all()
+            for page in pages(ids):
+                for table in (files, forgettings):
+                    named = connection.execute(objects_in(table, page, file_id))
+                    found |= {(row.bucket, row.s3_key) for row in named}
         return sorted(found)
 
     def end_forgetting(self, held: Held, changes: int) -> bool:
@@ -125,9 +130,19 @@ def change_request(connection: Connection, batch_id: str, request: str) -> None:
     connection.execute(update(batches).where(mine).values(request=request, request_sha256=whole))
 
 
+def objects_in(table: Table, batch_ids: Sequence[str], file_id: str) -> Select[Any]:
+    """Select the objects that some batches know under a file id."""
+    here = and_(table.c.batch_id.in_(batch_ids), table.c.file_id == file_id)
+    return select(table.c.bucket, table.c.s3_key).where(here).distinct()
+
+
 def _known(connection: Connection, file_id: str, bucket: str, s3_key: str) -> Sequence[Row[Any]]:
-    asked = select(files).where(~files.c.forgotten, _is(files, file_id, bucket, s3_key))
-    return connection.execute(asked).all()
+    return connection.execute(known_as(file_id, bucket, s3_key)).all()
+
+
+def known_as(file_id: str, bucket: str, s3_key: str) -> Select[Any]:
+    """Select the files that are an object, in all batches."""
+    return select(files).where(~files.c.forgotten, _is(files, file_id, bucket, s3_key))
 
 
 def _is(table: Table, file_id: str, bucket: str, s3_key: str) -> ColumnElement[bool]:

@@ -15,6 +15,8 @@ from daemon.adapters.tables import files
 
 _MEASURED = ("size_bytes", "etag", "source", "kind", "analysis_types", "tokens", "code", "reason")
 
+_fine = and_(files.c.code == RECHECKED, ~files.c.forgotten)
+
 
 class Refused:
     """The files of a batch that never reached a manifest."""
@@ -28,7 +30,7 @@ class Refused:
 
     def rechecked_files(self, batch_id: str) -> Iterator[NewFile]:
         """Stream the REFUSED files that were found fine when looked at again, with what is reused of them."""
-        return stream_files(self.database, batch_id, files.c.code == RECHECKED)
+        return stream_files(self.database, batch_id, _fine)
 
     def recheck(self, held: Held, judged: Sequence[NewFile]) -> None:
         """Store what REFUSED files came to when they were looked at again."""
@@ -45,7 +47,7 @@ class Refused:
 
 def take_in(connection: Connection, batch_id: str) -> None:
     """Let files that were found fine be REFUSED no more: the round that opens holds what they need."""
-    fine = update(files).where(files.c.batch_id == batch_id, files.c.code == RECHECKED)
+    fine = update(files).where(files.c.batch_id == batch_id, _fine)
     connection.execute(fine.values(code="", reason=""))
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from consumers.core.cost import money
 from daemon.adapters.store.database import Database, pages
@@ -39,14 +39,14 @@ class FileViews:
         return self._histories(here if bucket is None else and_(here, files.c.bucket == bucket))
 
     def _histories(self, which: ColumnElement[bool]) -> list[dict[str, Any]]:
-        asked = (
-            select(files, *_BATCH)
-            .join(batches, batches.c.batch_id == files.c.batch_id)
-            .where(which)
-            .order_by(batches.c.created_at.desc(), batches.c.batch_id, files.c.position)
-        )
         with self.database.read() as connection:
-            return [_describe(connection, row) for row in connection.execute(asked).all()]
+            return [_describe(connection, row) for row in connection.execute(files_that(which)).all()]
+
+
+def files_that(meet: ColumnElement[bool]) -> Select[Any]:
+    """Select files with their batches, those of the newest batch first."""
+    asked = select(files, *_BATCH).join(batches, batches.c.batch_id == files.c.batch_id).where(meet)
+    return asked.order_by(batches.c.created_at.desc(), batches.c.batch_id, files.c.position)
 
 
 def spent_on(histories: list[dict[str, Any]]) -> dict[str, Any]:

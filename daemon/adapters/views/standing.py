@@ -95,7 +95,9 @@ class StandingViews:
         """Return why one kind of work on batches fails: as the finding of it says, else the last error."""
         asked = select(batches).where(batches.c.batch_id.in_(batch_ids)).order_by(batches.c.batch_id)
         with self.database.read() as connection:
-            found = {row.batch_id: row.last_error for row in connection.execute(asked) if row.failures.get(kind)}
+            found = {
+                row.batch_id: row.last_error for row in connection.execute(asked) if row.failures.get(kind)
+            }
         said = {name: detail for what, name, detail in self.open_findings() if what == f"{kind}_failing"}
         return {batch_id: said.get(batch_id) or error for batch_id, error in found.items()}
 

@@ -56,7 +56,7 @@ def foundation_model(model_id: str, region: str) -> dict[str, Any]:
 
 
 def inference_profile(profile_id: str, account: str, region: str) -> dict[str, Any]:
-    """Describe a profile that Bedrock defines, as GetInferenceProfile does, where its geography has the Region."""
+    """Describe a profile as GetInferenceProfile does, where its geography has the Region."""
     name = profile_id.rpartition("/")[2]
     found = PROFILE.match(name)
     model = PROFILE.sub("", name)
