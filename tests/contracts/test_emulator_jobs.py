@@ -190,3 +190,27 @@ def test_a_list_is_paged_by_token(three_jobs: LocalAws) -> None:
 def test_a_list_refuses_a_wrong_query(emulator: LocalAws, query: dict[str, Any]) -> None:
     code, _ = code_of(emulator.bedrock.list_model_invocation_jobs, **query)
     assert code == "ValidationException"
+
+
+def test_a_model_and_its_profile_are_described_with_every_member_botocore_promises(
+    emulator: LocalAws,
+) -> None:
+    profile = emulator.bedrock.get_inference_profile(inferenceProfileIdentifier="us.amazon.nova-2-lite-v1:0")
+    assert required("GetInferenceProfile") <= set(profile)
+    details = emulator.bedrock.get_foundation_model(modelIdentifier="amazon.nova-2-lite-v1:0")["modelDetails"]
+    assert required("GetFoundationModel", "modelDetails") <= set(details)
+    assert [each["modelArn"] for each in profile["models"]] == [details["modelArn"]]
+
+
+@pytest.mark.parametrize(
+    "name", ["eu.amazon.nova-lite-v1:0", "us.amazon.nova-9-v1:0", "amazon.nova-lite-v1:0"]
+)
+def test_a_profile_of_another_geography_or_of_no_model_is_not_there(emulator: LocalAws, name: str) -> None:
+    code, _ = code_of(emulator.bedrock.get_inference_profile, inferenceProfileIdentifier=name)
+    assert code == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("name", ["us.amazon.nova-lite-v1:0", "no model", "amazon.nova-9-v1:0"])
+def test_only_an_id_of_a_foundation_model_names_one(emulator: LocalAws, name: str) -> None:
+    code, _ = code_of(emulator.bedrock.get_foundation_model, modelIdentifier=name)
+    assert code == "ValidationException"

@@ -16,6 +16,7 @@ from schemas.outcomes import Outcome
 from tests.contracts.planting import (
     GONE,
     NOW,
+    add_round,
     changes_of,
     completed,
     hold_batch,
@@ -23,7 +24,7 @@ from tests.contracts.planting import (
     judged,
     new_chunk,
 )
-from tests.contracts.test_store_retries import BATCH, add_round, fine, refused_batch
+from tests.contracts.test_store_retries import BATCH, fine, refused_batch
 
 KEY = "proxy/0.mov"
 
