@@ -87,7 +87,12 @@ LOOP: Sequence[Declared] = (
 
 WORK: Sequence[Declared] = (
     _counter("files_total", "Files by what was decided.", "outcome"),
-    _stored("batches", "Batches by state.", "state"),
+    _stored(
+        "batches",
+        "Batches by state, and whether buying for them was stopped: no, budget (their own), other.",
+        "state",
+        "stopped",
+    ),
     _stored("chunks", "Chunks by state.", "state", "model"),
     _histogram("chunk_seconds", "How long the phase took that led to a state.", JOB, "phase"),
     _counter("copies_total", "Files copied, uploaded, found there, or refused.", "outcome"),

@@ -7,6 +7,8 @@ from consumers.core.gate import Room
 from consumers.core.rows import Batch, CanaryCount
 
 BUDGET_EXCEEDED = "budget_exceeded"
+OWN_BUDGET = "its budget_usd of"
+"""What is said of every batch that its own budget stops, and of no other."""
 
 
 def over_budget(batch: Batch, estimate: Decimal | None) -> str | None:
@@ -18,7 +20,7 @@ def over_budget(batch: Batch, estimate: Decimal | None) -> str | None:
     if estimate <= batch.budget_usd:
         return None
     return (
-        f"The batch may cost up to {money(estimate)} USD, more than its budget_usd of "
+        f"The batch may cost up to {money(estimate)} USD, more than {OWN_BUDGET} "
         f"{money(batch.budget_usd)} USD. Nothing was bought. Send fewer files, allow fewer tokens "
         "(options.max_tokens), or use a new request_id with a higher budget_usd."
     )
@@ -30,7 +32,7 @@ def used_up(batch: Batch, estimate: Decimal | None, room: Room) -> str:
         return _unknown(batch)
     if batch.budget_usd is not None and estimate > batch.budget_usd - batch.committed_usd:
         return (
-            f"Of its budget_usd of {money(batch.budget_usd)} USD {money(batch.committed_usd)} USD are spent, "
+            f"Of {OWN_BUDGET} {money(batch.budget_usd)} USD {money(batch.committed_usd)} USD are spent, "
             f"and the next chunk may cost up to {money(estimate)} USD. Use a new request_id with a higher "
             "budget_usd: results that are there are reused."
         )

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from consumers.core.gate import ALL_MODELS
 from consumers.core.lifecycle import BatchState
+from consumers.core.stops import OWN_BUDGET
 from consumers.core.world import Policy
 from consumers.wake import room_for
 from daemon.adapters.store import SqlStore
@@ -17,6 +18,13 @@ from schemas.facts import FINDING_KINDS
 from schemas.models import Model, ModelTable
 
 HOUR = 3600.0
+BY_BUDGET = batches.c.stopped.contains(OWN_BUDGET, autoescape=True)
+STOPPED = {
+    "no": batches.c.stopped == "",
+    "budget": BY_BUDGET,
+    "other": and_(batches.c.stopped != "", ~BY_BUDGET),
+}
+"""Whether buying for a batch was stopped, and by what."""
 Values = dict[tuple[str, ...], float]
 
 
@@ -39,7 +47,7 @@ class StoreFigures:
         """Read everything once."""
         with self._store.database.read() as connection:
             states = _count(connection, chunks.c.base_model, chunks.c.state)
-            standing = _count(connection, batches.c.state)
+            standing = _standing(connection)
             used = _count(connection, jobs.c.base_model, where=job_open)
             found = _count(connection, findings.c.kind)
             held = _count(connection, chunks.c.base_model, where=chunk_starts & is_held(chunks))
@@ -53,7 +61,7 @@ class StoreFigures:
             if used[name,] < model.slots and (is_shut or not ((name,) in held or self._is_wanted(model))):
                 self._store.nobody_waits(name, self._clock.now())
         return {
-            "batches": {(state.value,): 0.0 for state in BatchState} | standing,
+            "batches": standing,
             "chunks": {(state, model): count for (model, state), count in states.items()},
             "slots_used": used,
             "slots_limit": {(name,): float(model.slots) for name, model in self._models.items()},
@@ -101,6 +109,15 @@ def _begin(day: date) -> float:
 def _count(connection: Connection, *columns: object, where: object = True) -> Values:
     asked = select(*columns, func.count()).where(where).group_by(*columns)  # type: ignore[call-overload]
     return {tuple(map(str, row[:-1])): float(row[-1]) for row in connection.execute(asked)}
+
+
+def _standing(connection: Connection) -> Values:
+    """Count batches by state and by what stopped them."""
+    values = {(state.value, why): 0.0 for state in BatchState for why in STOPPED}
+    for why, where in STOPPED.items():
+        counted = _count(connection, batches.c.state, where=where)
+        values |= {(state, why): count for (state,), count in counted.items()}
+    return values
 
 
 def _oldest(connection: Connection, clock: Clock) -> Values:

@@ -44,7 +44,7 @@ WAITING = Row(
             "Batches by state",
             "short",
             "From the store.",
-            ("max by (state) (novabatch_batches) > 0", "{{state}}"),
+            ("sum by (state) (max by (state, stopped) (novabatch_batches)) > 0", "{{state}}"),
         ).saying("none yet"),
         stack(
             "Chunks on their way",

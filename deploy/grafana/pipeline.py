@@ -16,7 +16,7 @@ WORK = Row(
             "Batches by state",
             "short",
             "From the store.",
-            ("max by (state) (novabatch_batches) > 0", "{{state}}"),
+            ("sum by (state) (max by (state, stopped) (novabatch_batches)) > 0", "{{state}}"),
             width=6,
         ).saying("none yet"),
         stack(

@@ -70,8 +70,8 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     assert gauges.value("slots_used", model=NOVA) == 2
     assert gauges.value("slots_limit", model=NOVA) == 2
     assert gauges.value("slots_used", model="amazon.nova-pro-v1:0") == 0
-    assert gauges.value("batches", state="RUNNING") == 1
-    assert gauges.value("batches", state="COMPLETED") == 0
+    assert gauges.value("batches", state="RUNNING", stopped="no") == 1
+    assert gauges.value("batches", state="COMPLETED", stopped="no") == 0
     assert gauges.value("chunks", state="SUBMITTED", model=NOVA) == 2
     assert gauges.value("chunks", state="READY", model=NOVA) == 2
     assert gauges.value("slot_idle_seconds_total", model="amazon.nova-pro-v1:0") == 0
@@ -81,6 +81,23 @@ def test_the_gauges_tell_what_the_store_holds(sim: Simulation) -> None:
     assert gauges.value("paused", model=NOVA, reason="paused") == 1
     assert gauges.value("findings", kind="overdue") == 1
     assert gauges.value("findings", kind="token_mismatch") == 0
+
+
+def test_a_batch_that_its_own_budget_stopped_is_told_apart_from_what_was_stopped_for_other_reasons(
+    sim: Simulation,
+) -> None:
+    gauges = Gauges(sim)
+    sim.objects.put("proxy_video/a.mov", "a", size=900_000_000)
+    file = {"file_id": 1, "s3_key": "proxy_video/a.mov"}
+    sim.submit([{**file, "size_bytes": 1}], "larger than said", budget_usd="0.02")
+    sim.submit([file], "dearer than allowed", budget_usd="0.001")
+    sim.store.stop_buying(sim.submit(sim.media(2), "bad canary"), "Of the 2 records 0 succeeded.", sim.now)
+    sim.submit(sim.media(2, first=10), "well", budget_usd="5")
+    gauges.gauges.refresh()
+    assert gauges.value("batches", state="FAILED", stopped="budget") == 2
+    assert gauges.value("batches", state="RUNNING", stopped="other") == 1
+    assert gauges.value("batches", state="RUNNING", stopped="no") == 1
+    assert gauges.value("batches", state="RUNNING", stopped="budget") == 0
 
 
 class Process:
