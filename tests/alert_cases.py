@@ -115,6 +115,10 @@ ALSO_QUIET: Mapping[str, Sequence[Series]] = {
         stopped((2, 30), (3, 1470)),
         stopped((3, 1440), (2, 60)),
         stopped((2, 1440), (3, 60), reason="other"),
+        {
+            'novabatch_batches{state="FAILED", stopped="budget", instance="a"}': "3x1499",
+            'novabatch_batches{state="FAILED", stopped="budget", instance="b"}': "_x1490 3x10",
+        },
     ],
     "SlotsSaturated": [slots(19, "100+1x200")],
     "JobOverdue": [overdue(93700, hours=48)],

@@ -11,7 +11,8 @@ import yaml  # type: ignore[import-untyped]
 
 from daemon.metric_list import DECLARED, PREFIX
 from schemas.facts import FINDING_KINDS
-from tests.alert_cases import ALSO_FIRES, ALSO_QUIET, CASES, Case, Series
+from tests.alert_cases import ALSO_FIRES, ALSO_QUIET, CASES
+from tests.alert_series import Case, Series
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "deploy/prometheus"

@@ -113,7 +113,7 @@ def _count(connection: Connection, *columns: object, where: object = True) -> Va
 
 def _standing(connection: Connection) -> Values:
     """Count batches by state and by what stopped them."""
-    values = {(state.value, why): 0.0 for state in BatchState for why in STOPPED}
+    values: Values = {(state.value, why): 0.0 for state in BatchState for why in STOPPED}
     for why, where in STOPPED.items():
         counted = _count(connection, batches.c.state, where=where)
         values |= {(state, why): count for (state,), count in counted.items()}

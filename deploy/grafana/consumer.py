@@ -30,7 +30,7 @@ LOOP = Row(
                 f"sum by (queue, result) (rate(novabatch_consumer_receives_total{Q}{RATE}))",
                 "{{queue}} {{result}}",
             ),
-        ).to("PollErrors"),
+        ).to("PollErrors", "EmptyReceivesHigh"),
         graph(
             "Since the last poll",
             "s",
@@ -72,7 +72,7 @@ LEASE = Row(
                 f"sum by (queue, result) (rate(novabatch_consumer_visibility_extensions_total{Q}{RATE}))",
                 "{{queue}} {{result}}",
             ),
-        ).to("LeaseLost"),
+        ).to("VisibilityExtensionFailing", "LeaseLost"),
         graph(
             "Leases lost in the last hour",
             "short",
@@ -87,7 +87,7 @@ LEASE = Row(
                 f"sum by (queue, result) (rate(novabatch_consumer_acks_total{Q}{RATE}))",
                 "{{queue}} {{result}}",
             ),
-        ),
+        ).to("AckFailures"),
         graph(
             "Waiting for deletion",
             "short",
@@ -133,7 +133,7 @@ PROCESS = Row(
             "version",
             "python",
             "processes",
-        ),
+        ).to("ConsumerVersionSkew"),
         graph(
             "Given back at a stop",
             "short",

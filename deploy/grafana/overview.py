@@ -20,7 +20,7 @@ WAITING = Row(
     (
         graph("Visible messages", "short", "What waits in each queue.", (BACKLOG, "{{queue}}"))
         .into("queue")
-        .to("OldestMessageTooOld"),
+        .to("OldestMessageTooOld", "NotVisibleNearLimit"),
         graph(
             "Drain time",
             "s",
@@ -28,7 +28,7 @@ WAITING = Row(
             (f"{BACKLOG} / {HANDLED}", "{{queue}}"),
         )
         .into("queue")
-        .to("OldestMessageTooOld"),
+        .to("DrainTimeTooLong"),
         replace(
             graph(
                 "Oldest message by queue",
@@ -89,7 +89,7 @@ RED = Row(
         )
         .into("queue")
         .saying("nothing was handled")
-        .to("HighFailureRatio"),
+        .to("HighFailureRatio", "DuplicateDeliveriesHigh"),
         graph(
             "Failure ratio",
             "percentunit",

@@ -156,7 +156,7 @@ MONEY = Row(
             ("max(novabatch_day_committed_usd)", "committed"),
             ("max(novabatch_day_budget_usd)", "budget"),
             width=6,
-        ).to("BudgetReached"),
+        ).to("BudgetReached", "BatchBudgetReached"),
     ),
 )
 

@@ -208,6 +208,15 @@ def empty_them(site: Site) -> None:
     site.machine.s3.delete_object(Bucket=stack.BUCKET, Key=STRANGE)
 
 
+def spend_the_budget_of_a_batch(site: Site) -> None:
+    """Post a file that is much larger than its sender said."""
+    [file] = site.machine.originals("larger", 1)
+    size = {"fake-size": "900000000"}
+    site.machine.s3.put_object(Bucket=stack.BUCKET, Key=file["s3_key"], Body=b"large", Metadata=size)
+    batch_id = site.machine.post("larger", [{**file, "size_bytes": 1}], budget_usd="0.02")
+    site.machine.wait_for_end([batch_id], 60)
+
+
 def spend_the_budget(site: Site) -> None:
     """Set a day's budget that is nearly used already."""
     committed = "max(novabatch_day_committed_usd) > 0"

@@ -1,7 +1,9 @@
 """The shipped rules with all times in them divided by one factor, so that a test need not wait for hours.
 
 Durations (``[5m]``, ``offset 1h``, ``for: 15m``), thresholds in seconds (``> 3600``), the bound of a
-histogram's bucket and what a setting tells in hours are all times; nothing else in a rule changes.
+histogram's bucket and what a setting tells in hours are all times. How many messages are in flight grows with
+the time that each of them takes, so the one threshold of such messages is divided as well. Nothing else in a
+rule changes.
 """
 
 import json
@@ -18,6 +20,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION = re.compile(r"(?<=\[)([0-9]+)([smhd])(?=\])|(?<=offset )([0-9]+)([smhd])\b")
 SECONDS = re.compile(r"(?<![\w.])(?:120|300|600|3600|86400)(?![\w.])")
 BOUND = re.compile(r'(?<=le=")[0-9.]+(?=")')
+IN_FLIGHT = re.compile(r"(?<![\w.])96000\b")
 SET_IN_HOURS = re.compile(r"novabatch_job_timeout_seconds")
 
 
@@ -43,10 +46,11 @@ def quicker_rule(rule: Mapping[str, Any], factor: int) -> dict[str, Any]:
 
 
 def quicker(expression: str, factor: int) -> str:
-    """Divide the times of an expression."""
+    """Divide the times of an expression, and the number of messages in flight."""
     said = DURATION.sub(lambda found: _shorter(found[0], factor), expression)
     said = SECONDS.sub(lambda found: f"{int(found[0]) / factor:g}", said)
     said = BOUND.sub(lambda found: str(float(found[0]) / factor), said)
+    said = IN_FLIGHT.sub(lambda found: f"{int(found[0]) / factor:g}", said)
     return SET_IN_HOURS.sub(lambda found: f"({found[0]} / {factor})", said)
 
 

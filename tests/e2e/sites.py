@@ -55,6 +55,16 @@ class Site:
             self.kill(name)
             self.start(name)
 
+    def restart_as(self, name: str, version: str = "") -> None:
+        """Start a process anew as another version of the program; without one as what is installed here."""
+        metadata = self.machine.local.directory / f"versions/novabatch-{version}.dist-info/METADATA"
+        if version:
+            metadata.parent.mkdir(parents=True)
+            metadata.write_text(f"Metadata-Version: 2.1\nName: novabatch\nVersion: {version}\n")
+            self.machine.local.environment["PYTHONPATH"] = str(metadata.parent.parent)
+        self.restart(name)
+        self.machine.local.environment.pop("PYTHONPATH", None)
+
     def add_calls(self, *faults: Mapping[str, Any]) -> None:
         """Let calls to AWS meet faults."""
         self.control.add_faults(calls=list(faults))
@@ -156,11 +166,15 @@ class Course:
         """Tell whether everything is scraped and none of the alerts fires."""
         return self.site.all_answer() and not self._firing() & set(self.names)
 
-    def strike(self) -> None:
-        """Switch all faults on."""
-        for trial in self.trials:
-            self.struck |= dict.fromkeys(trial.names, time.monotonic())
-            trial.fault(self.site)
+    def strike(self, trial: Trial) -> None:
+        """Switch a fault on."""
+        self.struck |= dict.fromkeys(trial.names, time.monotonic())
+        trial.fault(self.site)
+
+    def look(self) -> None:
+        """Note which alerts fire whose faults are on; some fire for a short time only."""
+        seen = self._firing() & self.struck.keys() - self.fired.keys()
+        self.fired |= {name: time.monotonic() - self.struck[name] for name in seen}
 
     def go_on(self, within: float, clear_within: float) -> bool:
         """Look once and do what is to be done next; tells whether this is over, well or not."""
@@ -176,14 +190,13 @@ class Course:
     def _wait_for_alerts(self, within: float) -> bool:
         for trial in self.trials:
             trial.ill(self.site)
-        now, seen = time.monotonic(), self._firing() & set(self.names) - self.fired.keys()
-        self.fired |= {name: now - self.struck[name] for name in seen}
+        self.look()
         if self.fired.keys() == set(self.names):
             self.cured_at = time.monotonic()
             self.site.control.clear_faults()
             for trial in self.trials:
                 trial.cure(self.site)
-        return now - max(self.struck.values()) > within
+        return time.monotonic() - max(self.struck.values()) > within
 
     def _firing(self) -> set[str]:
         return {name.removeprefix("Novabatch") for name in self.site.server.firing()}

@@ -20,12 +20,16 @@ def test_every_alert_is_tried_once() -> None:
     assert sorted(tried) == sorted(ALERTS)
 
 
-def test_a_quicker_rule_differs_in_its_times_only() -> None:
+def test_a_quicker_rule_differs_only_in_its_times_and_in_what_is_in_flight_meanwhile() -> None:
     said = 'a{le="300.0"} * 300 > 14.4 * 0.01 and time() - b > 120 and rate(c_rate5m[3d] offset 1h) > 1e11'
     quick = (
         'a{le="5.0"} * 5 > 14.4 * 0.01 and time() - b > 2 and rate(c_rate5m[4320000ms] offset 60000ms) > 1e11'
     )
     assert quicker(said, 60) == quick
+    assert (
+        quicker("received > 96000 and 1 > 960000 and x960 > 0.2", 60)
+        == "received > 1600 and 1 > 960000 and x960 > 0.2"
+    )
     days = {"alert": "A", "expr": "novabatch_job_timeout_seconds > 2 * 86400", "for": "2m"}
     expected = {**days, "expr": "(novabatch_job_timeout_seconds / 60) > 2 * 1440", "for": "2000ms"}
     assert quicker_rule(days, 60) == expected
@@ -41,9 +45,7 @@ def test_every_alert_fires_within_three_minutes_of_its_fault_and_clears_when_it_
         for name, plan in PLACES.items():
             here = running.enter_context(site(tmp_path / name, prometheus, plan))
             courses.append(Course(here, [trial for trial in TRIALS if trial.place == name]))
-        for course in courses:
-            assert processes.wait_until(course.is_calm, CALM_WITHIN), course.site.server.firing()
-            course.strike()
+        strike(courses, CALM_WITHIN)
         go_through(courses)
 
 
@@ -59,9 +61,18 @@ def test_a_dead_letter_makes_its_alert_fire_and_taking_it_away_ends_it(
     trial = Trial("DeadLetters", "", fault, cure)
     with site(tmp_path / "site", prometheus, Plan(roles={"job_state": "job_state"})) as here:
         course = Course(here, [trial])
-        assert processes.wait_until(course.is_calm, 30), here.server.firing()
-        course.strike()
+        strike([course], 30)
         go_through([course], 30)
+
+
+def strike(courses: list[Course], calm_within: float) -> None:
+    """Switch all faults on, one after the other, looking at all courses meanwhile."""
+    for course in courses:
+        assert processes.wait_until(course.is_calm, calm_within), course.site.server.firing()
+        for trial in course.trials:
+            course.strike(trial)
+            for each in courses:
+                each.look()
 
 
 def go_through(courses: list[Course], within: float = WITHIN) -> None:
