@@ -47,6 +47,13 @@ class Prometheus:
         """Return the names of the alerts that fire."""
         return {labels["alertname"] for labels, _ in self.query('ALERTS{alertstate="firing"}')}
 
+    def fired(self) -> Mapping[str, float]:
+        """Tell how many seconds ago each alert fired last that did so within five minutes."""
+        last = 'max_over_time(timestamp(ALERTS{alertstate="firing"})[5m:1s])'
+        return {
+            labels["alertname"]: ago for labels, ago in self.query(f"time() - max by (alertname) ({last})")
+        }
+
 
 @contextmanager
 def prometheus_server(binary: Path, folder: Path, config: Mapping[str, object]) -> Iterator[Prometheus]:

@@ -172,9 +172,11 @@ class Course:
         trial.fault(self.site)
 
     def look(self) -> None:
-        """Note which alerts fire whose faults are on; some fire for a short time only."""
-        seen = self._firing() & self.struck.keys() - self.fired.keys()
-        self.fired |= {name: time.monotonic() - self.struck[name] for name in seen}
+        """Note which alerts have fired since their faults are on; some fire for a few seconds only."""
+        since = {name: time.monotonic() - struck for name, struck in self.struck.items()}
+        last = {name.removeprefix("Novabatch"): ago for name, ago in self.site.server.fired().items()}
+        seen = {name for name, ago in last.items() if ago < since.get(name, 0)} - self.fired.keys()
+        self.fired |= {name: since[name] - last[name] for name in seen}
 
     def go_on(self, within: float, clear_within: float) -> bool:
         """Look once and do what is to be done next; tells whether this is over, well or not."""
