@@ -62,16 +62,38 @@ def postgres() -> Iterator["Postgres"]:
             yield server
 
 
+@pytest.fixture(scope="session")
+def kept_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One SQLite file for all tests of a process: the statements its engine has compiled are worth keeping."""
+    path = tmp_path_factory.mktemp("kept") / "novabatch.db"
+    shutil.copy(sqlite_template, path)
+    engine = make_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def kept_postgres(postgres: "Postgres") -> Iterator[Engine]:
+    """One database on PostgreSQL for all tests of a process."""
+    with postgres.database() as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, migrated database, on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        path = tmp_path / "novabatch.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-    else:
-        with request.getfixturevalue("postgres").database() as url:
-            yield url
+def emptied(request: pytest.FixtureRequest) -> Engine:
+    """A migrated database without a row, on SQLite and on PostgreSQL."""
+    engine: Engine = request.getfixturevalue(f"kept_{request.param}")
+    with engine.begin() as connection:
+        delete_rows(connection)
+    return engine
+
+
+@pytest.fixture
+def database_url(emptied: Engine) -> str:
+    """The URL of the database that ``store`` is on."""
+    return emptied.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -86,14 +108,29 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[SqlStore]:
-    """A store on a fresh database; no thread may use three connections, none may be left checked out."""
-    engine = make_engine(database_url)
-    most = most_at_once(engine)
-    yield SqlStore(engine)
-    left = checked_out(engine)
-    engine.dispose()
+def store(emptied: Engine) -> Iterator[SqlStore]:
+    """A store on an empty database; no thread may use three connections, none may be left checked out."""
+    with most_at_once(emptied) as most:
+        yield SqlStore(emptied)
+    left = checked_out(emptied)
+    if left:
+        emptied.dispose()
     assert (left, max(most, default=0) <= 2) == (0, True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    """A store on a database of its own, for tests that change the schema."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            path = tmp_path / "novabatch.db"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            url = f"sqlite:///{path}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        engine = make_engine(url)
+        stack.callback(engine.dispose)
+        yield SqlStore(engine)
 
 
 @pytest.fixture
@@ -116,11 +153,22 @@ def postgres_server() -> Iterator["Postgres | None"]:
 
 def delete_rows(connection: Connection) -> None:
     """Leave all tables empty, as in a new database; the audit, too, lets its rows go."""
-    postgres = connection.dialect.name == "postgresql"
-    trigger = "audit_only_grows ON audit" if postgres else "audit_no_delete"
-    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
-    for table in reversed(metadata.sorted_tables):
-        connection.execute(delete(table))
+    with _unguarded(connection):
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+
+
+@contextmanager
+def _unguarded(connection: Connection) -> Iterator[None]:
+    """Take away for a while what keeps rows of the audit from being deleted."""
+    if connection.dialect.name == "postgresql":
+        off, on = (f"ALTER TABLE audit {verb} TRIGGER audit_only_grows" for verb in ("DISABLE", "ENABLE"))
+    else:
+        guard = "SELECT sql FROM sqlite_master WHERE name = 'audit_no_delete'"
+        off, on = "DROP TRIGGER audit_no_delete", str(connection.execute(text(guard)).scalar_one())
+    connection.execute(text(off))
+    yield
+    connection.execute(text(on))
 
 
 def checked_out(engine: Engine) -> int:
@@ -129,8 +177,9 @@ def checked_out(engine: Engine) -> int:
     return counted()
 
 
-def most_at_once(engine: Engine) -> list[int]:
-    """Return a list that grows by how many connections a thread has, each time it takes one."""
+@contextmanager
+def most_at_once(engine: Engine) -> Iterator[list[int]]:
+    """Give a list that grows by how many connections a thread has, each time it takes one."""
     most: list[int] = []
     held: Counter[int] = Counter()
 
@@ -144,7 +193,9 @@ def most_at_once(engine: Engine) -> list[int]:
 
     event.listen(engine, "checkout", taken)
     event.listen(engine, "checkin", given)
-    return most
+    yield most
+    event.remove(engine, "checkout", taken)
+    event.remove(engine, "checkin", given)
 
 
 # ── PostgreSQL ─────────────────────────────────────────────────────────────────────────────────

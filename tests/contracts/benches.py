@@ -46,8 +46,8 @@ class ObjectsBench(Protocol):
     def keep_versions(self) -> None:
         """Let the bucket keep the versions of its objects from now on."""
 
-    def hide(self, key: str) -> None:
-        """Delete an object by its key alone."""
+    def hide(self, *keys: str) -> None:
+        """Delete objects by their keys alone."""
 
     def read(self, key: str) -> bytes: ...
 
@@ -75,8 +75,9 @@ class FakeObjectsBench:
     def keep_versions(self) -> None:
         self.port.buckets[BUCKET].versioned = True
 
-    def hide(self, key: str) -> None:
-        del self.port.buckets[BUCKET][key]
+    def hide(self, *keys: str) -> None:
+        for key in keys:
+            del self.port.buckets[BUCKET][key]
 
     def read(self, key: str) -> bytes:
         return self.port.read(key)
@@ -119,8 +120,8 @@ class S3Bench:
     def keep_versions(self) -> None:
         self.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
-    def hide(self, key: str) -> None:
-        self.client.delete_object(Bucket=BUCKET, Key=key)
+    def hide(self, *keys: str) -> None:
+        self.client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
 
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()

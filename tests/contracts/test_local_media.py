@@ -154,7 +154,7 @@ WORDS = st.sampled_from([*NAMES, "..", ".", "", "first", "second", "\0", "~", "x
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS, max_size=8), begin=st.sampled_from(["", "/", "//", "first", "outside", "base"]))
 @example(words=["up", "first", "up", "outside", "secret.mov"], begin="")
 @example(words=["..", "..", "..", "..", "..", "..", "etc", "passwd"], begin="/")

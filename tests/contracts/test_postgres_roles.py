@@ -30,7 +30,7 @@ class Logins:
     look: str
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def logins(postgres: Postgres) -> Iterator[Logins]:
     """A migrated database with the roles of the script and a login for each; roles are the whole server's."""
     mark = uuid4().hex[:8]
@@ -101,7 +101,7 @@ def test_a_consumer_does_not_change_the_audit(logins: Logins, statement: str) ->
 def test_who_looks_reads_everything_and_writes_nothing(logins: Logins) -> None:
     engine = make_engine(logins.look)
     store = SqlStore(engine)
-    batch = new_batch()
+    batch = new_batch("looked at")
     assert store.batch(batch.batch_id) is None
     with pytest.raises(Fault, match="permission denied"):
         store.accept(batch)

@@ -75,17 +75,19 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["0008", "other"])
-def test_an_earlier_schema_or_somebody_elses_does_not_serve(store: SqlStore, version: str) -> None:
-    assert schema_serves(store.engine)
-    _call_it(store, version)
-    assert not schema_serves(store.engine)
+def test_an_earlier_schema_or_somebody_elses_does_not_serve(new_store: SqlStore, version: str) -> None:
+    assert schema_serves(new_store.engine)
+    _call_it(new_store, version)
+    assert not schema_serves(new_store.engine)
 
 
-def test_a_program_of_the_version_before_works_on_a_later_schema_and_leaves_it_alone(store: SqlStore) -> None:
-    _call_it(store, "9999")
-    migrate(store.engine)
-    assert schema_serves(store.engine)
-    prepare_database(store.engine)
+def test_a_program_of_the_version_before_works_on_a_later_schema_and_leaves_it_alone(
+    new_store: SqlStore,
+) -> None:
+    _call_it(new_store, "9999")
+    migrate(new_store.engine)
+    assert schema_serves(new_store.engine)
+    prepare_database(new_store.engine)
 
 
 def _call_it(store: SqlStore, version: str) -> None:

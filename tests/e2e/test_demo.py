@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.demo import originals
 from deploy.local.media import make_media
 from deploy.local.processes import ROOT
 
@@ -63,6 +64,20 @@ def test_a_bad_day_needs_files_enough_for_all_that_goes_wrong(tmp_path: Path) ->
     assert "needs 15 files" in done.stderr
 
 
+def test_every_file_of_a_folder_is_listed_where_it_lies_but_hidden_ones(tmp_path: Path) -> None:
+    for name in ("deep er/clip, one.mov", "notes.txt", "a.PNG", ".hidden/b.mov", ".DS_Store"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    listed = [(each.file_id, each.key, each.may_be_refused) for each in originals.of_folder(tmp_path)]
+    assert listed == [
+        (1, "proxy_image/a.PNG", True),
+        (2, "proxy_video/deep er/clip, one.mov", True),
+        (3, "proxy_video/notes.txt", True),
+    ]
+
+
+@pytest.mark.endurance
 def test_the_demo_takes_a_folder_of_the_users_own(tmp_path: Path) -> None:
     own = tmp_path / "my media"
     videos = make_media(tmp_path / "made")

@@ -23,10 +23,10 @@ def test_three_processes_fill_ten_slots_again_whenever_jobs_end_and_take_turns(
     with postgres.database() as url, crowd(tmp_path, url, run_seconds=0.0) as running:
         keep_open(running)
         steer(running, "pause")
-        large, small = post(running, 40, 10)
+        large, small = post(running, 20, 10)
         wait(lambda: is_planned(running, large) and is_planned(running, small))
         steer(running, "resume")
-        for created in range(SLOTS, 51, SLOTS):
+        for created in range(SLOTS, 31, SLOTS):
             wait(lambda count=created: len(jobs_of(running)) >= count)  # type: ignore[misc]
             let_go(running)
             keep_open(running)

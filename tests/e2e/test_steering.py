@@ -21,6 +21,7 @@ BACKLOG, URGENT = 30, 10
 SOON = timedelta(seconds=5)
 
 
+@pytest.mark.endurance
 @pytest.mark.timeout(240)
 def test_urgent_work_gets_the_first_slots_that_are_free_once_it_is_staged(
     tmp_path: Path, postgres: Postgres

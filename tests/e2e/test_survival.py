@@ -2,8 +2,10 @@
 
 import random
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -15,10 +17,6 @@ from tests.e2e.machine import CONSUMERS, QUEUES, Machine, machine
 
 FILES = 9
 TYPES = ["summary", "chapters"]
-VICTIM = "victim"
-KILLS = 20
-# How many of the kills must strike a process that has a message in hand; there are more kills until they do.
-LEAST_AT_WORK = 3
 LONGEST_LIFE = 0.8
 # Nine files in chunks of three, and one more chunk for the records that fail once.
 JOBS_A_BATCH = 4
@@ -51,48 +49,75 @@ def check(running: Machine, batch_id: str) -> None:
     assert len(running.jobs(batch_id)) == len(running.store.chunk_ids(batch_id)) == JOBS_A_BATCH
 
 
+@dataclass
+class Crew:
+    """One consumer of each role, killed and followed by the next of its kind."""
+
+    running: Machine
+    logs: Path
+    members: dict[str, BaseProcess] = field(default_factory=dict)
+
+    def start(self, role: str) -> None:
+        """Start a consumer and wait until it begins to receive."""
+        environment = self.running.local.consumer_environment()
+        environment |= {"AWS_ACCESS_KEY_ID": f"victim-{role}", "NOVABATCH_HTTP_PORT": "0"}
+        before = self.polls(role)
+        self.members[role] = forks.start(role, environment, self.logs / f"{role}.log")
+        assert processes.wait_until(lambda: self.polls(role) > before, 60)
+
+    def kill(self, role: str) -> bool:
+        """Take a consumer away; tell whether it had a message in hand."""
+        forks.kill(self.members[role])
+        return self.running.in_flight(QUEUES[role]) > 0
+
+    def polls(self, role: str) -> int:
+        """Count how often consumers of a role have asked for messages."""
+        calls = self.running.local.server.control.calls_of(f"victim-{role}")
+        return int(calls["made"].get("ReceiveMessage", 0))
+
+
 @contextmanager
-def consumer(running: Machine, role: str, log: Path) -> Iterator[BaseProcess]:
-    """Run a consumer, from the time it begins to receive; it is killed at the end of the block."""
-    environment = running.local.consumer_environment()
-    environment |= {"AWS_ACCESS_KEY_ID": VICTIM, "NOVABATCH_HTTP_PORT": "0"}
-    before = polls(running)
-    process = forks.start(role, environment, log)
-    try:
-        assert processes.wait_until(lambda: polls(running) > before, 60)
-        yield process
-    finally:
-        forks.kill(process)
-
-
-def polls(running: Machine) -> int:
-    """Count how often the victims have asked for messages."""
-    return int(running.local.server.control.calls_of(VICTIM)["made"].get("ReceiveMessage", 0))
-
-
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("victim", CONSUMERS)
-def test_a_consumer_killed_at_twenty_random_instants_loses_nothing_and_buys_nothing_twice(
-    tmp_path: Path, victim: str
-) -> None:
-    chance = random.Random(victim)
-    with machine(tmp_path, start=[name for name in CONSUMERS if name != victim]) as running:
+def crew(folder: Path) -> Iterator[Crew]:
+    """Run a machine whose consumers are killed at the end, too."""
+    with machine(folder, start=()) as running:
         make_trouble(running)
+        members = Crew(running, folder)
+        try:
+            for role in CONSUMERS:
+                members.start(role)
+            yield members
+        finally:
+            for process in members.members.values():
+                forks.kill(process)
+
+
+@pytest.mark.parametrize(
+    ("times", "at_work"),
+    [(4, 1), pytest.param(20, 3, marks=[pytest.mark.endurance, pytest.mark.timeout(900)])],
+)
+def test_consumers_killed_at_random_instants_lose_nothing_and_buy_nothing_twice(
+    tmp_path: Path, times: int, at_work: int
+) -> None:
+    """Each role is killed so often, or more often until so many of the kills met a message in hand."""
+    chance = random.Random(times)
+    kills: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
+    with crew(tmp_path) as consumers:
+        running = consumers.running
         batches: list[str] = []
-        kills = at_work = 0
-        while kills < KILLS or at_work < LEAST_AT_WORK:
+        while victims := [role for role in CONSUMERS if kills[role] < times or struck[role] < at_work]:
             if not batches or running.ended(batches[-1]):
-                files = running.originals(f"run{kills}", FILES)
-                batches.append(running.post(f"run{kills}", files, analysis_types=TYPES))
-            with consumer(running, victim, tmp_path / "victim.log"):
+                files = running.originals(f"run{kills.total()}", FILES)
+                batches.append(running.post(f"run{kills.total()}", files, analysis_types=TYPES))
+            for victim in victims:
                 processes.wait_until(lambda: False, chance.uniform(0.0, LONGEST_LIFE))
-            kills += 1
-            at_work += running.in_flight(QUEUES[victim]) > 0
-        with consumer(running, victim, tmp_path / "victim.log"):
-            running.wait_for_end(batches, 90)
-            for batch_id in batches:
-                check(running, batch_id)
-            assert processes.wait_until(running.is_clean, 60)
+                struck[victim] += consumers.kill(victim)
+                kills[victim] += 1
+                consumers.start(victim)
+        running.wait_for_end(batches, 90)
+        for batch_id in batches:
+            check(running, batch_id)
+        assert processes.wait_until(running.is_clean, 60)
 
 
 @pytest.mark.timeout(240)
