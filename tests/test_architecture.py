@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,17 @@ EFFECTS = {
 CLOCKS = {"now", "utcnow", "today"}
 
 
-def modules(package: str) -> list[Path]:
-    return sorted(path for path in (ROOT / package).rglob("*.py"))
+def modules(*packages: str) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -52,65 +58,82 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
-def roots(path: Path) -> set[str]:
-    return {name.partition(".")[0] for name in imports(path)}
+def loads(package: str, *others: str) -> dict[str, set[str]]:
+    """Return which modules of a package load any of the others, and which of them."""
+    found = {told(path): {name.partition(".")[0] for name in imports(path)} for path in modules(package)}
+    return {path: roots & {*others} for path, roots in found.items() if roots & {*others}}
 
 
-def test_the_three_packages_are_there() -> None:
-    assert all(len(modules(package)) > 5 for package in ("schemas", "consumers", "daemon"))
+def told(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", modules("schemas"), ids=str)
-def test_what_is_said_knows_nobody_else(path: Path) -> None:
-    assert not roots(path) & {"consumers", "daemon", "deploy", "tests"}
+def test_the_packages_are_there() -> None:
+    assert all(len(modules(package)) > 5 for package in ("schemas", "consumers", "daemon", "deploy"))
 
 
-@pytest.mark.parametrize("path", modules("consumers"), ids=str)
-def test_what_is_decided_knows_only_what_is_said(path: Path) -> None:
-    assert not roots(path) & {"daemon", "deploy", "tests"}
+def test_what_is_said_knows_nobody_else() -> None:
+    assert loads("schemas", "consumers", "daemon", "deploy", "tests") == {}
 
 
-@pytest.mark.parametrize("path", modules("daemon"), ids=str)
-def test_the_daemon_knows_neither_the_local_aws_nor_the_tests(path: Path) -> None:
-    assert not roots(path) & {"deploy", "tests", "moto"}
+def test_what_is_decided_knows_only_what_is_said() -> None:
+    assert loads("consumers", "daemon", "deploy", "tests") == {}
 
 
-@pytest.mark.parametrize("path", modules("deploy"), ids=str)
-def test_the_local_aws_shares_no_code_with_the_product(path: Path) -> None:
-    assert not roots(path) & {"schemas", "consumers", "daemon", "tests"}
+def test_the_daemon_knows_neither_the_local_aws_nor_the_tests() -> None:
+    assert loads("daemon", "deploy", "tests", "moto") == {}
 
 
-@pytest.mark.parametrize("path", modules("schemas") + modules("consumers"), ids=str)
-def test_values_and_decisions_load_nothing_that_acts(path: Path) -> None:
-    assert not roots(path) & EFFECTS
+def test_the_local_aws_shares_no_code_with_the_product() -> None:
+    assert loads("deploy", "schemas", "consumers", "daemon", "tests") == {}
 
 
-@pytest.mark.parametrize("path", modules("schemas") + modules("consumers"), ids=str)
-def test_values_and_decisions_never_ask_a_clock_or_open_a_file(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            assert name not in CLOCKS | {"open", "print", "input"}, f"{path}:{node.lineno} calls {name}"
+@pytest.mark.parametrize("package", ["schemas", "consumers"])
+def test_values_and_decisions_load_nothing_that_acts(package: str) -> None:
+    assert loads(package, *EFFECTS) == {}
 
 
-@pytest.mark.parametrize("path", modules("daemon"), ids=str)
-def test_the_environment_is_read_by_the_settings_only(path: Path) -> None:
-    reads = any(
-        isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
-        for node in ast.walk(ast.parse(path.read_text()))
-    )
-    assert not reads or path.name == "settings.py"
+def test_values_and_decisions_never_ask_a_clock_or_open_a_file() -> None:
+    calls = [
+        f"{told(path)}:{node.lineno} calls {_called(node)}"
+        for path in modules("schemas", "consumers")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and _called(node) in CLOCKS | {"open", "print", "input"}
+    ]
+    assert calls == []
 
 
-@pytest.mark.parametrize("path", modules("schemas") + modules("consumers") + modules("daemon"), ids=str)
-def test_only_the_layout_spells_the_folders_of_the_bucket(path: Path) -> None:
-    if path.name == "layout.py":
-        return
-    tree = ast.parse(path.read_text())
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def test_the_environment_is_read_by_the_settings_only() -> None:
+    readers = {
+        path.name
+        for path in modules("daemon")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers <= {"settings.py"}
+
+
+def test_only_the_layout_spells_the_folders_of_the_bucket() -> None:
+    spelt = {
+        f"{told(path)}: {text}"
+        for path in modules("schemas", "consumers", "daemon")
+        if path.name != "layout.py"
+        for text in _texts(tree(path))
+        if any(root in text for root in ("nova_batch/", "nova/batch/", "nova_results/"))
+    }
+    assert spelt == set()
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """Return what is written out, but for docstrings."""
     spoken = {id(node) for node in _docstrings(tree)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
-            assert not any(root in node.value for root in ("nova_batch/", "nova/batch/", "nova_results/"))
+            yield node.value
 
 
 def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
@@ -125,10 +148,9 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
 def test_only_the_worker_and_the_loader_of_files_catch_everything() -> None:
     """A message may end in any error of ours, a file of a team's own analyses in any of theirs."""
     catchers = {
-        path.relative_to(ROOT).as_posix()
-        for package in ("schemas", "consumers", "daemon")
-        for path in modules(package)
-        for node in ast.walk(ast.parse(path.read_text()))
+        told(path)
+        for path in modules("schemas", "consumers", "daemon")
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or {"Exception", "BaseException"} & names(node.type))
     }
@@ -138,7 +160,7 @@ def test_only_the_worker_and_the_loader_of_files_catch_everything() -> None:
 def test_findings_are_stored_and_told_in_one_place_and_their_kinds_are_known() -> None:
     callers, kinds = set(), set()
     for path in modules("consumers"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "find" and _on_store(node):
                 callers.add(path.name)
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"find", "attempt"}:
@@ -170,7 +192,7 @@ def test_only_one_module_moves_a_state() -> None:
     writers = {
         path.name
         for path in modules("daemon")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call)
         and getattr(node.func, "attr", "") == "values"
         and any(keyword.arg == "state" for keyword in node.keywords)
