@@ -64,7 +64,7 @@ def postgres() -> Iterator["Postgres"]:
 
 @pytest.fixture(scope="session")
 def kept_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One SQLite file for all tests of a process: the statements its engine has compiled are worth keeping."""
+    """One SQLite file for all tests of a process: what its engine has compiled is worth keeping."""
     path = tmp_path_factory.mktemp("kept") / "novabatch.db"
     shutil.copy(sqlite_template, path)
     engine = make_engine(f"sqlite:///{path}")
