@@ -14,7 +14,7 @@ from tests.bench.stub.s3 import ORIGINALS
 from tests.bench.table import Scale, Table, Target
 from tests.databases import Postgres, make_sqlite_store, postgres_server
 
-FILES = {Scale.TINY: 8, Scale.SHORT: 2400, Scale.FULL: 12_000}
+FILES = {Scale.TINY: 8, Scale.SHORT: 6000, Scale.FULL: 12_000}
 FILES_A_CHUNK = 20
 LATENCY = {Scale.TINY: 0.0, Scale.SHORT: 0.5, Scale.FULL: 0.5}
 PROCESSES = {Scale.TINY: (1, 2), Scale.SHORT: (1, 2, 6), Scale.FULL: (1, 2, 4, 6)}
