@@ -69,6 +69,7 @@ def _table(server: Stub, scale: Scale) -> Table:
                 least[OURS] / least[BARE] * BARE_ANCHOR,
                 "≤",
                 300,
+                EACH,
             ),
         ],
         "Peers of Python (taskiq, dramatiq, celery) delete one by one from threads; they are in no lock of "
