@@ -15,6 +15,7 @@ from schemas.outcomes import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+SCALING = (ROOT / "docs/scaling.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -59,6 +60,10 @@ def test_every_setting_in_the_readme_exists() -> None:
         "CHANGELOG.md",
         "docs/results.md",
         "docs/runbook.md",
+        "docs/scaling.md",
+        "docs/licences.md",
+        "deploy/cloudformation/README.md",
+        "deploy/systemd/README.md",
         "docs/contract/README.md",
     ],
 )
@@ -117,3 +122,11 @@ def test_no_two_events_share_a_name() -> None:
     assert {kind.__name__ for kind in event_list.facts()} == {kind.__name__ for kind in Fact.__subclasses__()}
     assert len(names) == len(set(names))
     assert not event_list.EVENTS.keys() & set(names)
+
+
+def test_the_arithmetic_of_the_scaling_page_is_right() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([\d,]+) \| (\d+) \| ([\d,]+) \|$", SCALING, re.MULTILINE)
+    assert len(rows) > 3
+    for slots, files, minutes, told in rows:
+        number = int(slots) * int(files.replace(",", "")) * 24 * 60 / int(minutes)
+        assert number == int(told.replace(",", "")), (slots, files, minutes)

@@ -39,7 +39,7 @@ def plan(file: TextIO, as_json: bool) -> None:
     if not isinstance(message, SubmitBatch):
         raise click.ClickException(f"a {type(message).__name__} plans nothing: write a submit_batch request")
     with open_access() as access:
-        world = _world(access)
+        world = world_to_look(access)
         begun = preview(message, world)
         if isinstance(begun, Refuse):
             raise click.ClickException(f"{begun.code}: {begun.why}")
@@ -72,7 +72,7 @@ class OnDemand:
             raise Rejected(str(error)) from error
 
 
-def _world(access: Access) -> "World":
+def world_to_look(access: Access) -> "World":
     """Return a world in which nothing is held and nothing can be created; planning only reads."""
     from consumers.core.world import World
     from daemon.adapters.local_media import MediaRoots
