@@ -33,6 +33,8 @@ _NEEDED: Mapping[str, str] = {
     "GetModelInvocationJob": "bedrock:GetModelInvocationJob",
     "StopModelInvocationJob": "bedrock:StopModelInvocationJob",
     "ListModelInvocationJobs": "bedrock:ListModelInvocationJobs",
+    "GetFoundationModel": "bedrock:GetFoundationModel",
+    "GetInferenceProfile": "bedrock:GetInferenceProfile",
     "PutEvents": "events:PutEvents",
     "DescribeRule": "events:DescribeRule",
     "ListRuleNamesByTarget": "events:ListRuleNamesByTarget",

@@ -50,11 +50,11 @@ def test_the_migrations_make_the_indexes_with_their_conditions(store: SqlStore) 
     ids=["show a key", "forget a key", "forget a file id"],
 )
 def test_one_file_among_millions_is_looked_up_by_an_index(
-    store: SqlStore, asked: Select[Any], column: str
+    new_store: SqlStore, asked: Select[Any], column: str
 ) -> None:
-    statement = asked.compile(store.engine, compile_kwargs={"literal_binds": True})
-    with store.engine.connect() as connection:
-        if store.engine.dialect.name == "postgresql":
+    statement = asked.compile(new_store.engine, compile_kwargs={"literal_binds": True})
+    with new_store.engine.connect() as connection:
+        if new_store.engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # few rows are read all, else
             rows = connection.exec_driver_sql(f"EXPLAIN {statement}")
         else:

@@ -25,6 +25,7 @@ from tests.stages.sweeps import (
     record,
     rows_of,
     strike_at,
+    usual,
 )
 
 
@@ -75,7 +76,7 @@ def test_a_crash_after_any_single_call_ends_in_the_same_rows_and_jobs(
         sim.finish_all()
 
     def points(calls: Sequence[str]) -> list[int]:
-        return effects(calls)[slice_::3]
+        return usual(calls)[slice_::3]
 
     crash_everywhere(partial(make, simulate), act, outcome, points)
 
