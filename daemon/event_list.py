@@ -24,6 +24,8 @@ EVENTS: Mapping[str, str] = {
     "no_dead_letter": "A refused message could not be moved to the dead letters; SQS will do it.",
     "lease_lost": "A message or a row was lost in the middle of its work; another does it again.",
     "message_not_deleted": "A message could not be deleted after its work; it comes again to no effect.",
+    "deletions_fail": "Messages that are done could not be deleted, and are tried again; said once until one is.",
+    "upload_left": "Parts of an upload that broke off could not be taken back; the bucket's lifecycle rule does it.",
     "message_not_given_back": "A message could not be given back; it comes again when its visibility ends.",
     "message_not_delivered": "A received message could not be handed to a place; it comes again.",
     "messages_released": "Messages were given back because the process stops.",

@@ -31,6 +31,7 @@ FINDING_KINDS = (
     "cost_mismatch",
     "job_unknown",
     "job_not_stopped",
+    "job_not_asked",
     "jobs_not_listed",
     "model_unknown",
     "key_unknown",

@@ -2,16 +2,18 @@
 
 from pydantic import BaseModel
 
-from consumers.core.faults import Missing
+from consumers.core.faults import Denied, Missing
 from consumers.core.jobs import JobReport
 from consumers.core.lifecycle import JOB_ENDS, PAST_VALIDATION, ChunkState
 from consumers.core.rows import Chunk
 from consumers.core.world import Later, Outcome, World, done
+from consumers.findings import find
 from consumers.wake import after_job, next_chunk, results_of
 from schemas.facts import Fact, Ignored, JobChanged
 from schemas.job_events import JobDetail, JobStateChange
 
 UNCONFIRMED = 20.0
+NOT_ASKED = "job_not_asked"
 RUNNING = frozenset({ChunkState.SUBMITTED, ChunkState.IN_PROGRESS})
 
 
@@ -27,6 +29,10 @@ def job_state_change(message: JobStateChange, world: World) -> Outcome:
         report = world.jobs.get(detail.arn)
     except Missing:
         return done([Ignored("Bedrock does not know the job", detail.arn)])
+    except Denied as denied:
+        find(NOT_ASKED, detail.arn, denied.message, world)
+        raise
+    world.store.settled(NOT_ASKED, detail.arn)
     if _claims_end(detail) and report.status not in JOB_ENDS:
         return Later(UNCONFIRMED, f"the event says {detail.status}, Bedrock still says {report.status}")
     changed = world.store.job_seen(chunk.chunk_id, report, world.now)

@@ -108,7 +108,11 @@ def _not_created(
                 return done([SlotsBlocked(chunk.model, fault.message)])
             case Rejected() | Denied():
                 return _refused(fault, chunk, held, world)
-    found = world.jobs.find(request.name, request.token)
+    try:
+        found = world.jobs.find(request.name, request.token)
+    except Fault as unheard:
+        why = f"{fault.message}; then {unheard.message}"
+        return _wait(count or _count(why, held, world), why, held, world)
     if found is not None:
         return _take(found, chunk, held, world)
     return _wait(count or _count(fault.message, held, world), fault.message, held, world)

@@ -40,6 +40,7 @@ class Deleter:
         self._pending: dict[str, _Pending] = {}
         self._changed = threading.Condition()
         self._failed_rounds = 0
+        self._failing = ""
 
     def add(self, hold: Hold) -> None:
         """Take a message whose outcome is settled but for its deletion."""
@@ -96,13 +97,21 @@ class Deleter:
             receipts = [each.hold.receipt for each in group]
             try:
                 refused = self._mailbox.delete(receipts)
+                self._failing = ""
             except Fault as fault:
+                self._note(fault)
                 refused = dict.fromkeys(receipts, Refusal(fault.code, fault.message, final=False))
             results = [
                 self._settle(each, receipt, refused.get(receipt))
                 for each, receipt in zip(group, receipts, strict=True)
             ]
         return all(results)
+
+    def _note(self, fault: Fault) -> None:
+        """Log when calls begin to fail: a denial would be told only once all tries are used up."""
+        if not self._failing:
+            _log.warning("deletions_fail", code=fault.code, why=fault.message)
+        self._failing = fault.code
 
     def _settle(self, each: _Pending, receipt: str, refusal: Refusal | None) -> bool:
         each.tries += 1

@@ -1,9 +1,12 @@
 """What becomes of a message: deleted, given back, or buried with a reason."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from consumers.core.faults import Denied, PassingFault, Throttled
 from consumers.core.world import Done, Later, Outcome, Refuse, World
@@ -211,6 +214,22 @@ def test_deletions_that_failed_within_an_answered_call_are_repeated() -> None:
     bench.flush()
     assert len(bench.mailbox.deleted) == 3
     assert bench.metric("consumer_acks_total", result="failed") == 2
+
+
+def test_deletions_that_are_denied_are_told_at_once_and_once_until_they_work_again() -> None:
+    """A denial would else be silent until all tries are used up."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    bench = Bench()
+    with capture_logs() as said:
+        for _ in range(2):
+            bench.mailbox.post(BODY)
+            bench.mailbox.calls.fail_next("delete", Denied("no DeleteMessage"), times=3)
+            bench.run()
+            for _ in range(3):
+                bench.flush()
+    told = [each["why"] for each in said if each["event"] == "deletions_fail"]
+    assert told == ["no DeleteMessage"] * 2
+    assert len(bench.mailbox.deleted) == 2
 
 
 def test_extensions_that_failed_within_an_answered_call_are_repeated_soon() -> None:

@@ -1,10 +1,11 @@
-"""What each action of the consumers' roles is needed for: how to come to need it, and how to see that it went on.
+"""What each action of the consumers' roles is needed for, and how to see that it went on.
 
-A deed is a generator. Up to its first yield it prepares what still may be done; then the action is denied, and
-it does what needs it; after its second yield, with the action allowed again, it waits for its end.
+A deed is a generator. Up to its first yield it prepares what still may be done; then the action is denied,
+and it does what needs it; after its second yield, with the action allowed again, it waits for its end.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ ROWS = {
     "file": "SELECT batch_id || position, reason FROM files",
     "finding": "SELECT kind || ' ' || subject, detail FROM findings",
 }
+NUDGE_EVERY = 2.0  # seconds
 LARGE = 33 * 1024 * 1024  # more than one part of an upload
 _numbers = count(1)
 
@@ -60,14 +62,16 @@ class Living:
         self.read_to[consumer] = len(log.read_text(errors="replace").splitlines())
 
     def wait(self, condition: Callable[[], bool], what: str = "") -> None:
-        """Wait, and let no message rest meanwhile."""
+        """Wait, and let no message rest for long; each return counts as a receive."""
+        nudged = time.monotonic()
 
         def holds() -> bool:
-            if condition():
-                return True
-            for queue in QUEUES.values():
-                self.machine.local.server.control.return_messages(queue)
-            return False
+            nonlocal nudged
+            if time.monotonic() - nudged > NUDGE_EVERY:
+                nudged = time.monotonic()
+                for queue in QUEUES.values():
+                    self.machine.local.server.control.return_messages(queue)
+            return condition()
 
         assert processes.wait_until(holds, 45), what
 

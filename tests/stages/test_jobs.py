@@ -5,10 +5,12 @@ import pytest
 from consumers.core import layout
 from consumers.core.faults import Denied, NameTaken, PassingFault, QuotaExceeded, Rejected, Throttled
 from consumers.core.lifecycle import BatchState, ChunkState, JobStatus
+from consumers.core.rows import Chunk
 from schemas.job_events import JobStateChange
 from schemas.messages import IngestChunk, Reconcile, SubmitChunk
 from tests.stages.moments import at_call
 from tests.stages.simulation import Simulation
+from tests.stages.test_cancel import found
 
 
 def test_never_more_jobs_are_open_than_there_are_slots_and_all_chunks_get_one(sim: Simulation) -> None:
@@ -52,6 +54,33 @@ def test_a_create_refused_for_quota_gives_the_slot_back_and_one_chunk_probes_lat
     assert sim.batch(batch_id).state is BatchState.COMPLETED
     assert len(sim.jobs.created) == 3
     assert not sim.dead
+
+
+def only_chunk(sim: Simulation, batch_id: str) -> Chunk:
+    ((chunk_id, _),) = sim.store.chunk_ids(batch_id)
+    chunk = sim.store.chunk(chunk_id)
+    assert chunk is not None
+    return chunk
+
+
+def test_a_lost_create_whose_job_may_not_be_looked_for_says_so_in_its_row_at_once(sim: Simulation) -> None:
+    sim.jobs.fail_next("create", PassingFault("connection reset"), lost_answer=True)
+    sim.jobs.fail_next("find", Denied("no ListModelInvocationJobs"))
+    batch_id = sim.submit(sim.media(2))
+    assert "no ListModelInvocationJobs" in only_chunk(sim, batch_id).last_error
+    sim.pass_time(60)
+    assert only_chunk(sim, batch_id).state is ChunkState.SUBMITTED
+    assert len(sim.jobs.created) == 1
+
+
+def test_a_job_that_may_not_be_asked_for_is_found_until_it_may(sim: Simulation) -> None:
+    batch_id = sim.submit(sim.media(2))
+    sim.jobs.fail_next("get", Denied("no GetModelInvocationJob"))
+    sim.finish_jobs()
+    assert found(sim) == {"job_not_asked": "no GetModelInvocationJob"}
+    sim.pass_time(600)
+    assert sim.batch(batch_id).state is BatchState.COMPLETED
+    assert found(sim) == {}
 
 
 def test_a_job_whose_create_answer_was_lost_is_found_again_and_not_bought_twice(sim: Simulation) -> None:

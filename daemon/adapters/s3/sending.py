@@ -3,9 +3,10 @@
 import threading
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from consumers.core import faults
 from daemon.adapters.aws import faults_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef
 
+_log = structlog.get_logger("sending")
 _MARK = "novabatch-write"
 # What is sent, made anew for every try: bytes, or a stream that can be read and sought.
 Body = Callable[[], Any]
@@ -59,9 +61,15 @@ class Sending:
 
     def abandon(self) -> None:
         """Take back the parts; should that fail too, the bucket's lifecycle rule removes them."""
-        if self.upload:
-            with suppress(faults.Fault), faults_of("AbortMultipartUpload", self.subject):
+        if not self.upload:
+            return
+        try:
+            with faults_of("AbortMultipartUpload", self.subject):
                 self.client.abort_multipart_upload(**self.upload)
+        except faults.Missing:
+            return
+        except faults.Fault as fault:
+            _log.warning("upload_left", why=fault.message)
 
     @property
     def _described(self) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _outlived(now: datetime) -> Iterator[ColumnElement[bool]]:
     batch_rests = exists().where(batches.c.batch_id == about, batches.c.wake_after.is_not(None))
     yield and_(kind.endswith("_failing", autoescape=True), ~chunk_rests, ~batch_rests)
     open_job = exists().where(jobs.c.arn == about, job_open)
-    yield and_(kind.in_(["job_unknown", "job_not_stopped"]), ~open_job)
+    yield and_(kind.in_(["job_unknown", "job_not_stopped", "job_not_asked"]), ~open_job)
     wanted = exists().where(chunks.c.model == about, chunk_unended)
     yield and_(kind == "model_unknown", ~wanted)
     yield and_(kind.in_(["plan_failed", "key_unknown"]), findings.c.last_seen < now - A_WEEK)
