@@ -10,10 +10,10 @@ from deploy.local import stack, template
 from deploy.local.permissions.policy import Policies
 
 ARNS = {
-    "AWS::SQS::Queue": f"arn:aws:sqs:{stack.REGION}:{stack.ACCOUNT}:{{QueueName}}",
-    "AWS::IAM::Role": f"arn:aws:iam::{stack.ACCOUNT}:role/{{RoleName}}",
-    "AWS::Events::Rule": f"arn:aws:events:{stack.REGION}:{stack.ACCOUNT}:rule/{{Name}}",
-    "AWS::KMS::Key": f"arn:aws:kms:{stack.REGION}:{stack.ACCOUNT}:key/of-the-queues",
+    "AWS::SQS::Queue": f"arn:{{partition}}:sqs:{stack.REGION}:{stack.ACCOUNT}:{{QueueName}}",
+    "AWS::IAM::Role": f"arn:{{partition}}:iam::{stack.ACCOUNT}:role/{{RoleName}}",
+    "AWS::Events::Rule": f"arn:{{partition}}:events:{stack.REGION}:{stack.ACCOUNT}:rule/{{Name}}",
+    "AWS::KMS::Key": f"arn:{{partition}}:kms:{stack.REGION}:{stack.ACCOUNT}:key/of-the-queues",
 }
 NOTHING = object()
 
@@ -75,7 +75,7 @@ class Resolved:
     def _arn(self, name: str) -> str:
         each = self.parts["Resources"][name]
         named = {k: v for k, v in each["Properties"].items() if k in {"QueueName", "RoleName", "Name"}}
-        return ARNS[each["Type"]].format(**self.value(named))
+        return ARNS[each["Type"]].format(partition=self.names["AWS::Partition"], **self.value(named))
 
     def _sub(self, text: str, more: Mapping[str, str]) -> str:
         return re.sub(r"\$\{([\w:]+)\}", lambda found: str(more.get(found[1]) or self._ref(found[1])), text)

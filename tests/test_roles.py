@@ -1,5 +1,6 @@
 """What nobody may: the roles of the template, held against calls that would do harm."""
 
+import re
 from functools import cache
 
 import pytest
@@ -251,3 +252,35 @@ def test_a_rule_sends_to_its_own_queue_and_no_other_rule_does(policy: str) -> No
 
     assert {rule for rule in (*RULES.values(), "another") if lets("sqs:SendMessage", rule)} == {RULES[policy]}
     assert not lets("sqs:ReceiveMessage", RULES[policy])
+
+
+# -- other partitions --------------------------------------------------------------------------------------
+
+
+def arns(part: object) -> set[str]:
+    """Return every ARN within a part."""
+    match part:
+        case str():
+            return set(re.findall(r"arn:[^\s,]+", part))
+        case dict():
+            return {each for value in part.values() for each in arns(value)}
+        case list():
+            return {each for value in part for each in arns(value)}
+    return set()
+
+
+def test_in_another_partition_every_arn_is_of_it_with_one_further_bucket_at_most() -> None:
+    """CloudFormation takes no function for a delimiter: a second further bucket has the partition aws."""
+
+    def foreign(buckets: str) -> set[str]:
+        given = {**ALL_ALLOWED, "AllowedBuckets": buckets}
+        template = resolved(partition="aws-us-gov", BucketName=BUCKET, **given)
+        policies = [
+            name for name, each in template.parts["Resources"].items() if each["Type"].endswith("Policy")
+        ]
+        found = {arn for name in (*policies, "BedrockRole") for arn in arns(template.properties(name))}
+        assert len(found) > 25
+        return {arn for arn in found if not arn.startswith("arn:aws-us-gov:")}
+
+    assert foreign("") == foreign(OTHER) == set()
+    assert foreign(f"{OTHER},third") == {"arn:aws:s3:::third", "arn:aws:s3:::third/*"}

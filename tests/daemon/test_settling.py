@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -216,11 +218,22 @@ def test_deletions_that_failed_within_an_answered_call_are_repeated() -> None:
     assert bench.metric("consumer_acks_total", result="failed") == 2
 
 
+@contextmanager
+def warnings_told() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Give what is logged within the block, for the tests beside are quiet."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        with capture_logs() as said:
+            yield said
+    finally:
+        structlog.configure(wrapper_class=before)
+
+
 def test_deletions_that_are_denied_are_told_at_once_and_once_until_they_work_again() -> None:
     """A denial would else be silent until all tries are used up."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     bench = Bench()
-    with capture_logs() as said:
+    with warnings_told() as said:
         for _ in range(2):
             bench.mailbox.post(BODY)
             bench.mailbox.calls.fail_next("delete", Denied("no DeleteMessage"), times=3)

@@ -254,16 +254,11 @@ def a_start(consumer: str) -> Deed:
         yield
         living.machine.start(consumer, wait=False)
         yield
+        living.machine.local.consumers[consumer].process.wait()
         living.machine.start(consumer)
-        yield from a_last_batch(living)
+        living.whole()
 
     return start
-
-
-def a_last_batch(living: Living) -> Iterator[None]:
-    living.whole()
-    return
-    yield
 
 
 CONSUMERS: Mapping[str, str] = {"submit": "submit", "job-state": "job_state", "cleanup": "cleanup"}

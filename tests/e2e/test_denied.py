@@ -79,7 +79,11 @@ ELSEWHERE = {
 def living(folder: Path) -> Iterator[Living]:
     media = folder / "media"
     media.mkdir()
-    settings = {"NOVABATCH_MEDIA_ROOTS": str(media), "NOVABATCH_LOG_FORMAT": "json"}
+    settings = {
+        "NOVABATCH_MEDIA_ROOTS": str(media),
+        "NOVABATCH_LOG_FORMAT": "json",
+        "NOVABATCH_CLEANUP_AFTER_SUCCESS": "false",  # it waits until it is denied
+    }
     with machine(folder, step_seconds=0.05, **settings) as running:
         versioning = {"Status": "Enabled"}
         running.s3.put_bucket_versioning(Bucket=stack.BUCKET, VersioningConfiguration=versioning)
