@@ -95,10 +95,10 @@ class Resolved:
         raise ValueError(f"no such condition is known here: {condition}")
 
 
-def resolved(path: Path = template.RESOURCES, partition: str = "aws", **given: str) -> Resolved:
+def resolved(given: Mapping[str, str], path: Path = template.RESOURCES, partition: str = "aws") -> Resolved:
     """Give a template its parameters."""
     parts = template.read(path)
-    values = {name: str(each.get("Default", "")) for name, each in parts["Parameters"].items()} | given
+    values = {name: str(each.get("Default", "")) for name, each in parts["Parameters"].items()} | {**given}
     lists = {name for name, each in parts["Parameters"].items() if each["Type"] == "CommaDelimitedList"}
     return Resolved(
         parts,

@@ -39,8 +39,7 @@ def _catch(request: AWSPreparedRequest, **_: Any) -> None:
 
 def _environ(request: AWSPreparedRequest) -> Environ:
     parts = urlsplit(request.url)
-    body = request.body or b""
-    body = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else body.read()
+    body = _bytes(request.body)
     headers = {
         f"HTTP_{name.upper().replace('-', '_')}": value.decode() if isinstance(value, bytes) else value
         for name, value in request.headers.items()
@@ -52,3 +51,9 @@ def _environ(request: AWSPreparedRequest) -> Environ:
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),
     }
+
+
+def _bytes(body: Any) -> bytes:
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.encode() if isinstance(body, str) else bytes(body or b"")

@@ -1,7 +1,9 @@
 """What nobody may: the roles of the template, held against calls that would do harm."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 import pytest
 
@@ -19,6 +21,7 @@ EVERYBODY = (*CONSUMERS, "operator", "bedrock")
 DELETIONS = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 JOB = f"arn:aws:bedrock:{stack.REGION}:{stack.ACCOUNT}:model-invocation-job/x"
 MODEL = f"arn:aws:bedrock:{stack.REGION}::foundation-model/amazon.nova-2-lite-v1:0"
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 TO_BEDROCK = {"iam:PassedToService": "bedrock.amazonaws.com"}
 ALL_ALLOWED = {
     "AllowLegacyCleanup": "yes", "AllowForgetting": "yes", "AllowResultRemoval": "yes",
@@ -29,7 +32,7 @@ ALL_ALLOWED = {
 @cache
 def made(most: bool = False) -> Resolved:
     """Return the template as it is by default, or with all that can be allowed beside."""
-    return resolved(BucketName=BUCKET, **(ALL_ALLOWED if most else {}))
+    return resolved({"BucketName": BUCKET, **(ALL_ALLOWED if most else {})})
 
 
 @cache
@@ -40,7 +43,9 @@ def policies(who: str, most: bool = False) -> Policies:
     return template.attached("BedrockRole" if who == "bedrock" else CONSUMERS[who])
 
 
-def may(who: str, action: str, resource: str, most: bool = False, **context: str) -> bool:
+def may(
+    who: str, action: str, resource: str, most: bool = False, context: Mapping[str, str] = NOTHING_MORE
+) -> bool:
     known = {"aws:ResourceAccount": stack.ACCOUNT, **context}
     return bool(policies(who, most).allowing(Asked(action, resource, known)))
 
@@ -110,7 +115,7 @@ def test_a_role_may_not_do_what_is_anothers(
     who: str, action: str, resource: str, why: str, most: bool
 ) -> None:
     context = {**TO_BEDROCK, "s3:prefix": ""}
-    assert not may(who, action, resource, most, **context), why
+    assert not may(who, action, resource, most, context), why
 
 
 def test_submit_alone_buys_and_stops() -> None:
@@ -168,14 +173,14 @@ def test_a_role_may_write_these_and_nothing_else(who: str, keys: set[str]) -> No
 @pytest.mark.parametrize("prefix", ["", "proxy_video/", "nova_results/b1/", "nova"])
 def test_cleanup_sees_versions_of_what_it_may_delete_only(prefix: str) -> None:
     bucket = f"arn:aws:s3:::{BUCKET}"
-    assert not may("cleanup", "s3:ListBucketVersions", bucket, **{"s3:prefix": prefix})
+    assert not may("cleanup", "s3:ListBucketVersions", bucket, context={"s3:prefix": prefix})
     assert not may("cleanup", "s3:ListBucketVersions", bucket)
-    assert may("cleanup", "s3:ListBucketVersions", bucket, **{"s3:prefix": "nova_batch/job_1/"})
+    assert may("cleanup", "s3:ListBucketVersions", bucket, context={"s3:prefix": "nova_batch/job_1/"})
 
 
 def test_bedrock_reads_only_a_bucket_of_this_account() -> None:
     assert may("bedrock", "s3:GetObject", key(FOLDER))
-    assert not may("bedrock", "s3:GetObject", key(FOLDER), **{"aws:ResourceAccount": "210987654321"})
+    assert not may("bedrock", "s3:GetObject", key(FOLDER), context={"aws:ResourceAccount": "210987654321"})
 
 
 # -- roles -------------------------------------------------------------------------------------------------
@@ -189,11 +194,11 @@ ROLES = [
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_nobody_may_pass_another_role_or_this_one_to_another_service(who: str) -> None:
     service = made().value({"Fn::GetAtt": ["BedrockRole", "Arn"]})
-    assert may(who, "iam:PassRole", service, most=True, **TO_BEDROCK) is (who == "submit")
+    assert may(who, "iam:PassRole", service, most=True, context=TO_BEDROCK) is (who == "submit")
     for role in ROLES:
-        assert not may(who, "iam:PassRole", role, most=True, **TO_BEDROCK)
+        assert not may(who, "iam:PassRole", role, most=True, context=TO_BEDROCK)
     for other in ("lambda.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"):
-        assert not may(who, "iam:PassRole", service, most=True, **{"iam:PassedToService": other})
+        assert not may(who, "iam:PassRole", service, most=True, context={"iam:PassedToService": other})
     assert not may(who, "iam:PassRole", service, most=True)
 
 
@@ -273,8 +278,8 @@ def test_in_another_partition_every_arn_is_of_it_with_one_further_bucket_at_most
     """CloudFormation takes no function for a delimiter: a second further bucket has the partition aws."""
 
     def foreign(buckets: str) -> set[str]:
-        given = {**ALL_ALLOWED, "AllowedBuckets": buckets}
-        template = resolved(partition="aws-us-gov", BucketName=BUCKET, **given)
+        given = {"BucketName": BUCKET, **ALL_ALLOWED, "AllowedBuckets": buckets}
+        template = resolved(given, partition="aws-us-gov")
         policies = [
             name for name, each in template.parts["Resources"].items() if each["Type"].endswith("Policy")
         ]
