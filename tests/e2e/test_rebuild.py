@@ -1,26 +1,45 @@
-"""The database is gone while ten jobs run: one command, and every result comes in, nothing bought again."""
+"""The database is gone, or an old backup takes its place: one command, and nothing is bought again."""
 
+import sqlite3
 import sys
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from consumers.core.lifecycle import ChunkState
 from daemon.adapters.store import SqlStore, make_engine, migrate
 from deploy.local import processes
 from tests.e2e.machine import CONSUMERS, Machine, machine
 
 FILES = 30
 JOBS = 10
+STUCK = {"outcome": "stuck", "state": "InProgress"}
+FEW, SLOTS = 12, 2
+FAILS_ONCE = {"record": "^file-half-9:combined$", "action": "error", "code": 503, "attempts": 1}
 
 
-def lose_database(running: Machine) -> None:
-    """Stop all consumers as a power failure would, and lose the file of the database with its journal."""
+def database(running: Machine) -> Path:
+    return Path(str(running.engine.url.database))
+
+
+def back_up(running: Machine, copy: Path) -> None:
+    """Copy the database while its consumers work, as docs/recovery.md says."""
+    with closing(sqlite3.connect(database(running))) as connection:
+        connection.execute("VACUUM INTO ?", [str(copy)])
+
+
+def lose_database(running: Machine, backup: Path | None = None) -> None:
+    """Stop all consumers as a power failure would; a backup or nothing takes the place of the database."""
     for name in CONSUMERS:
         running.kill(name)
     running.engine.dispose()
-    database = Path(str(running.engine.url.database))
-    for file in database.parent.glob(f"{database.name}*"):
+    lost = database(running)
+    for file in lost.parent.glob(f"{lost.name}*"):
         file.unlink()
+    if backup is not None:
+        backup.rename(lost)
     running.engine = make_engine(str(running.engine.url))
     migrate(running.engine)
     running.store = SqlStore(running.engine)
@@ -32,10 +51,14 @@ def novabatch(running: Machine, folder: Path, *words: str) -> None:
     assert child.process.wait(60) == 0, child.tail()
 
 
+def states(running: Machine, batch_id: str) -> Counter[ChunkState]:
+    return Counter(state for _, state in running.store.chunk_ids(batch_id))
+
+
 @pytest.mark.timeout(150)
 def test_ten_jobs_that_run_when_the_database_is_lost_end_with_every_result(tmp_path: Path) -> None:
     with machine(tmp_path, step_seconds=0.05) as running:
-        running.local.server.control.add_faults(jobs=[{"outcome": "stuck", "state": "InProgress"}])
+        running.local.server.control.add_faults(jobs=[STUCK])
         batch_id = running.post("lost", running.originals("lost", FILES))
         assert processes.wait_until(lambda: len(running.jobs(batch_id)) == JOBS, 60)
         lose_database(running)
@@ -44,9 +67,52 @@ def test_ten_jobs_that_run_when_the_database_is_lost_end_with_every_result(tmp_p
         for name in CONSUMERS:
             running.start(name)
         running.wait_for_end([batch_id], 60)
-        lines = running.results(batch_id)
-        assert {line["outcome"] for line in lines} == {"SUCCEEDED"}
-        assert len(lines) == 5 * FILES
+        check(running, batch_id, FILES)
         assert len(running.jobs(batch_id)) == JOBS
         assert set(running.sent(batch_id).values()) == {1}
         assert processes.wait_until(running.is_clean, 30)
+
+
+@pytest.mark.timeout(120)
+def test_an_old_backup_learns_what_was_bought_and_ended_since_and_buys_none_of_it_again(
+    tmp_path: Path,
+) -> None:
+    """One batch had two of its four jobs open; it ended since, with a later round; another is half done."""
+    with machine(tmp_path, step_seconds=0.05, NOVABATCH_SLOTS=str(SLOTS)) as running:
+        control = running.local.server.control
+        control.add_faults(jobs=[STUCK], records=[FAILS_ONCE])
+        half = running.post("half", running.originals("half", FEW))
+        assert processes.wait_until(lambda: states(running, half)[ChunkState.IN_PROGRESS] == SLOTS, 60)
+        back_up(running, tmp_path / "backup.db")
+        control.clear_faults()
+        control.add_faults(records=[FAILS_ONCE])
+        running.wait_for_end([half], 60)
+        assert processes.wait_until(running.is_clean, 30)
+        control.add_faults(jobs=[STUCK])
+        new = running.post("new", running.originals("new", FEW))
+        assert processes.wait_until(lambda: len(running.jobs(new)) == SLOTS, 60)
+        before = running.results(half)
+
+        lose_database(running, tmp_path / "backup.db")
+        assert states(running, half).keys() & {ChunkState.PLANNED, ChunkState.READY, ChunkState.PREPARING}
+        novabatch(running, tmp_path, "reconcile", "--rebuild")
+        control.clear_faults()
+        for name in CONSUMERS:
+            running.start(name)
+        running.wait_for_end([half, new], 60)
+        for batch_id in (half, new):
+            check(running, batch_id, FEW)
+        assert running.results(half) == before
+        assert len(running.jobs(half)) == 5
+        assert len(running.jobs(new)) == 4
+        again = {record for each in (half, new) for record, times in running.sent(each).items() if times > 1}
+        assert again == {"file-half-9:combined"}
+        assert processes.wait_until(running.is_clean, 30)
+
+
+def check(running: Machine, batch_id: str, files: int) -> None:
+    """See that every file has every result, in S3 and in the store."""
+    lines = running.results(batch_id)
+    assert {line["outcome"] for line in lines} == {"SUCCEEDED"}
+    assert len(lines) == 5 * files
+    assert states(running, batch_id).keys() == {ChunkState.COMPLETED}

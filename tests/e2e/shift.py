@@ -1,0 +1,77 @@
+"""Consumers that are replaced while they work: each a forked process that logs and tells metrics until it is gone."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from deploy.local import processes
+from deploy.local.processes import HOST
+from tests.e2e import forks
+from tests.e2e.machine import Machine
+
+OUTCOME = re.compile(r'^novabatch_consumer_messages_total\{.*outcome="(\w+)".*\} ([0-9.e+]+)$', re.MULTILINE)
+
+
+@dataclass
+class Member:
+    """A consumer, what it logged, and what its metrics told last."""
+
+    role: str
+    process: BaseProcess
+    log: Path
+    metrics: str = ""
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        """Return its log lines, or those of one event."""
+        text = self.log.read_text() if self.log.exists() else ""
+        told = [json.loads(line) for line in text.split("\n")[:-1]]
+        return [line for line in told if event in {"", line["event"]}]
+
+    def outcomes(self) -> Counter[str]:
+        """Count the messages by what came of them."""
+        return Counter({word: int(float(count)) for word, count in OUTCOME.findall(self.metrics) if float(count)})
+
+    def stop(self) -> None:
+        """Ask it to stop and read its metrics until it is gone; it must end by itself, and in order."""
+        address = f"http://{HOST}:{self.lines('http_listening')[0]['port']}/metrics"
+        self.process.terminate()
+        assert processes.wait_until(lambda: not self._read(address), 20)
+        self.process.join(10)
+        assert self.process.exitcode == 0, self.log.read_text()
+
+    def _read(self, address: str) -> bool:
+        try:
+            with urlopen(address, timeout=2) as answer:
+                self.metrics = answer.read().decode()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
+class Shift:
+    """The consumers at work, one of each role, and those that have gone."""
+
+    running: Machine
+    folder: Path
+    at_work: dict[str, Member] = field(default_factory=dict)
+    gone: list[Member] = field(default_factory=list)
+
+    def start(self, role: str) -> Member:
+        """Start a consumer and wait until it works."""
+        log = self.folder / f"{role}-{len(self.at_work) + len(self.gone)}.log"
+        environment = self.running.local.consumer_environment()
+        member = Member(role, forks.start(role, environment, log), log)
+        assert processes.wait_until(lambda: bool(member.lines("started")), 60)
+        return member
+
+    def replace(self, role: str) -> None:
+        """Let a new consumer work beside the old one, then stop that."""
+        old, self.at_work[role] = self.at_work[role], self.start(role)
+        old.stop()
+        self.gone.append(old)

@@ -1,0 +1,78 @@
+"""A new version is rolled out while batches flow: each consumer drains and goes, its successor works already."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local import processes
+from tests.e2e import forks
+from tests.e2e.machine import CONSUMERS, QUEUES, Machine, machine
+from tests.e2e.shift import Shift
+
+ROUNDS, FILES = 3, 12
+# A drain that leaves a copy no time to end, so that messages are given back in the middle of their work.
+SETTINGS = {"NOVABATCH_DRAIN_SECONDS": "1", "NOVABATCH_CONCURRENCY": "2", "NOVABATCH_HTTP_PORT": "0"}
+COPIES_TAKE = 1.2
+RECEIVES = 5
+"""So often a message may be received before it is a dead letter; installed queues allow twice as many."""
+
+
+@contextmanager
+def shift(folder: Path) -> Iterator[Shift]:
+    """Run a machine whose messages may be received a few times only."""
+    with machine(folder, start=(), step_seconds=0.05, **SETTINGS) as running:
+        slow = {"service": "s3", "operation": "CopyObject", "latency": COPIES_TAKE}
+        running.local.server.control.add_faults(calls=[slow])
+        for queue in QUEUES.values():
+            allow(running, queue, RECEIVES)
+        at_work = Shift(running, folder)
+        try:
+            for role in CONSUMERS:
+                at_work.at_work[role] = at_work.start(role)
+            yield at_work
+        finally:
+            for member in (*at_work.at_work.values(), *at_work.gone):
+                forks.kill(member.process)
+
+
+def allow(running: Machine, queue: str, receives: int) -> None:
+    """Let a message of a queue be received so often."""
+    url = running.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    told = running.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(told["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": receives}
+    running.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+
+
+@pytest.mark.timeout(120)
+def test_a_rolling_deploy_loses_nothing_buys_nothing_twice_and_counts_nothing_as_a_failure(
+    tmp_path: Path,
+) -> None:
+    with shift(tmp_path) as consumers:
+        running = consumers.running
+        batches = []
+        for number in range(ROUNDS):
+            label = f"roll{number}"
+            batches.append(running.post(label, running.originals(label, FILES)))
+            assert processes.wait_until(lambda: running.in_flight(QUEUES["submit"]) > 1, 30)
+            for role in CONSUMERS:
+                consumers.replace(role)
+        running.wait_for_end(batches, 60)
+        for batch_id in batches:
+            lines = running.results(batch_id)
+            assert [line["outcome"] for line in lines] == ["SUCCEEDED"] * (5 * FILES)
+            assert set(running.sent(batch_id).values()) == {1}
+            assert len(running.jobs(batch_id)) == len(running.store.chunk_ids(batch_id))
+        assert processes.wait_until(lambda: running.is_drained(*QUEUES.values()) and running.is_clean(), 30)
+        assert [running.dead_letters(queue) for queue in QUEUES.values()] == [0, 0, 0]
+        for role in CONSUMERS:
+            consumers.replace(role)
+    outcomes = sum((member.outcomes() for member in consumers.gone), Counter())
+    print(f"\n{dict(outcomes)}")
+    assert outcomes["released"] > 0
+    assert outcomes.keys() <= {"success", "duplicate", "released"}
+    loud = [line for member in consumers.gone for line in member.lines() if line["level"] not in {"info", "debug"}]
+    assert loud == []
