@@ -2,23 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import make_url
 
 from consumers.core.faults import Fault
 from consumers.core.lifecycle import BatchState
 from daemon.adapters.store import SqlStore, make_engine, migrate
 from tests.contracts.planting import new_batch, prove
 from tests.databases import Postgres
+from tests.postgres_roles import roles, run
 from tests.stages.simulation import Simulation
-
-SCRIPT = Path(__file__).resolve().parents[2] / "deploy/postgresql/roles.sql"
-ROLES = ("novabatch_owner", "novabatch_consumer", "novabatch_reader")
 
 
 @dataclass(frozen=True)
@@ -32,36 +27,11 @@ class Logins:
 
 @pytest.fixture(scope="module")
 def logins(postgres: Postgres) -> Iterator[Logins]:
-    """A migrated database with the roles of the script and a login for each; roles are the whole server's."""
-    mark = uuid4().hex[:8]
-    names = {role: f"{role}_{mark}" for role in ROLES}
-    with Postgres(postgres.url, "template0").database() as url:
-        _run(url, _renamed(SCRIPT.read_text(), names))
-        users = [f"{user}_{mark}" for user in ("deploy", "app", "look")]
-        for user, role in zip(users, names.values(), strict=True):
-            _run(url, f"CREATE ROLE {user} LOGIN IN ROLE {role}")
-        _run(url, f"ALTER ROLE {users[0]} SET ROLE {names['novabatch_owner']}")
-        made = Logins(*(_as(url, user) for user in users))
-        with_engine(made.deploy, migrate)
-        yield made
-    for name in (*users, *names.values()):
-        _run(postgres.url, f"DROP ROLE {name}")
-
-
-def _renamed(script: str, names: dict[str, str]) -> str:
-    for role, name in names.items():
-        script = script.replace(role, name)
-    return script
-
-
-def _as(url: str, user: str) -> str:
-    return make_url(url).set(username=user).render_as_string(hide_password=False)
-
-
-def _run(url: str, statements: str) -> None:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(statements.encode())
+    """A migrated database with the roles of the script and a login for each."""
+    with roles(postgres) as made:
+        yield Logins(
+            made.deploy, made.login("app", "consumer"), made.login("look", "reader")
+        )
 
 
 def with_engine(url: str, act: Callable[..., object]) -> None:
@@ -89,13 +59,13 @@ def test_a_consumer_brings_a_batch_to_its_end(logins: Logins) -> None:
 )
 def test_a_consumer_changes_no_table(logins: Logins, statement: str) -> None:
     with pytest.raises(InsufficientPrivilege):
-        _run(logins.app, statement)
+        run(logins.app, statement)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
 def test_a_consumer_does_not_change_the_audit(logins: Logins, statement: str) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
-        _run(logins.app, statement)
+        run(logins.app, statement)
 
 
 def test_who_looks_reads_everything_and_writes_nothing(logins: Logins) -> None:

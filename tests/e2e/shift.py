@@ -3,11 +3,12 @@
 import json
 import re
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from deploy.local import processes
 from deploy.local.processes import HOST
@@ -32,23 +33,31 @@ class Member:
         told = [json.loads(line) for line in text.split("\n")[:-1]]
         return [line for line in told if event in {"", line["event"]}]
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on, by its own word."""
+        return int(self.lines("http_listening")[0]["port"])
+
     def outcomes(self) -> Counter[str]:
         """Count the messages by what came of them."""
         return Counter({word: int(float(count)) for word, count in OUTCOME.findall(self.metrics) if float(count)})
 
     def stop(self) -> None:
         """Ask it to stop and read its metrics until it is gone; it must end by itself, and in order."""
-        address = f"http://{HOST}:{self.lines('http_listening')[0]['port']}/metrics"
-        self.process.terminate()
-        assert processes.wait_until(lambda: not self._read(address), 20)
-        self.process.join(10)
+        with closing(HTTPConnection(HOST, self.port, timeout=10)) as connection:
+            self._read(connection)
+            self.process.terminate()
+            while self._read(connection):
+                pass
+        self.process.join(20)
         assert self.process.exitcode == 0, self.log.read_text()
 
-    def _read(self, address: str) -> bool:
+    def _read(self, connection: HTTPConnection) -> bool:
+        """Read over a connection that stays open: it is answered until the process ends."""
         try:
-            with urlopen(address, timeout=2) as answer:
-                self.metrics = answer.read().decode()
-        except OSError:
+            connection.request("GET", "/metrics")
+            self.metrics = connection.getresponse().read().decode()
+        except (HTTPException, OSError):
             return False
         return True
 
