@@ -18,7 +18,7 @@ ROLES = ("owner", "consumer", "reader")
 
 @dataclass
 class Roles:
-    """A migrated database with the roles of the script, under names of their own: roles are the whole server's."""
+    """A migrated database with the script's roles, under names of their own: roles are the whole server's."""
 
     url: str
     mark: str

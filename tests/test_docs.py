@@ -18,6 +18,7 @@ README = (ROOT / "README.md").read_text()
 SCALING = (ROOT / "docs/scaling.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+RECOVERY = (ROOT / "docs/recovery.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -33,8 +34,15 @@ def test_every_command_in_the_runbook_exists() -> None:
     assert said <= set(VERBS)
 
 
-def test_every_setting_in_the_runbook_exists() -> None:
-    said = {name.lower() for name in re.findall(r"NOVABATCH_([A-Z_]+)", RUNBOOK)}
+def test_every_command_in_the_page_of_recovery_exists() -> None:
+    said = set(re.findall(r"(?:`|\n|bin/)novabatch ([a-z]+)", RECOVERY))
+    assert said
+    assert said <= set(VERBS)
+
+
+@pytest.mark.parametrize("page", [RUNBOOK, RECOVERY], ids=["runbook", "recovery"])
+def test_every_setting_in_a_page_for_operators_exists(page: str) -> None:
+    said = {name.lower() for name in re.findall(r"NOVABATCH_([A-Z_]+)", page)}
     assert said
     assert said <= set(Settings.model_fields)
 
@@ -60,6 +68,7 @@ def test_every_setting_in_the_readme_exists() -> None:
         "CHANGELOG.md",
         "docs/results.md",
         "docs/runbook.md",
+        "docs/recovery.md",
         "docs/scaling.md",
         "docs/licences.md",
         "deploy/cloudformation/README.md",

@@ -29,9 +29,7 @@ class Logins:
 def logins(postgres: Postgres) -> Iterator[Logins]:
     """A migrated database with the roles of the script and a login for each."""
     with roles(postgres) as made:
-        yield Logins(
-            made.deploy, made.login("app", "consumer"), made.login("look", "reader")
-        )
+        yield Logins(made.deploy, made.login("app", "consumer"), made.login("look", "reader"))
 
 
 def with_engine(url: str, act: Callable[..., object]) -> None:

@@ -1,4 +1,4 @@
-"""Consumers that are replaced while they work: each a forked process that logs and tells metrics until it is gone."""
+"""Consumers that are replaced while they work; each logs, and tells metrics until it is gone."""
 
 import json
 import re
@@ -22,7 +22,7 @@ OUTCOME = re.compile(r'^novabatch_consumer_messages_total\{.*outcome="(\w+)".*\}
 class Member:
     """A consumer, what it logged, and what its metrics told last."""
 
-    role: str
+    name: str
     process: BaseProcess
     log: Path
     metrics: str = ""
@@ -33,6 +33,10 @@ class Member:
         told = [json.loads(line) for line in text.split("\n")[:-1]]
         return [line for line in told if event in {"", line["event"]}]
 
+    def wait(self) -> None:
+        """Wait until it works."""
+        assert processes.wait_until(lambda: bool(self.lines("started")), 60)
+
     @property
     def port(self) -> int:
         """The port that it listens on, by its own word."""
@@ -40,7 +44,9 @@ class Member:
 
     def outcomes(self) -> Counter[str]:
         """Count the messages by what came of them."""
-        return Counter({word: int(float(count)) for word, count in OUTCOME.findall(self.metrics) if float(count)})
+        return Counter(
+            {word: int(float(count)) for word, count in OUTCOME.findall(self.metrics) if float(count)}
+        )
 
     def stop(self) -> None:
         """Ask it to stop and read its metrics until it is gone; it must end by itself, and in order."""
@@ -71,16 +77,36 @@ class Shift:
     at_work: dict[str, Member] = field(default_factory=dict)
     gone: list[Member] = field(default_factory=list)
 
-    def start(self, role: str) -> Member:
-        """Start a consumer and wait until it works."""
-        log = self.folder / f"{role}-{len(self.at_work) + len(self.gone)}.log"
-        environment = self.running.local.consumer_environment()
-        member = Member(role, forks.start(role, environment, log), log)
-        assert processes.wait_until(lambda: bool(member.lines("started")), 60)
-        return member
+    def start(self, *roles: str) -> None:
+        """Start consumers and wait until they work."""
+        for role in roles:
+            self.at_work[role] = self._started(role)
+        for role in roles:
+            self.at_work[role].wait()
 
-    def replace(self, role: str) -> None:
-        """Let a new consumer work beside the old one, then stop that."""
-        old, self.at_work[role] = self.at_work[role], self.start(role)
-        old.stop()
+    def replace(self, role: str, *, beside: bool) -> None:
+        """Stop a consumer, once a new one works beside it or while that starts."""
+        old, new = self.at_work[role], self._started(role)
+        self.at_work[role] = new
         self.gone.append(old)
+        if beside:
+            new.wait()
+        old.stop()
+        new.wait()
+
+    def kill(self) -> None:
+        """Leave no process behind."""
+        for member in (*self.at_work.values(), *self.gone):
+            forks.kill(member.process)
+
+    def copies(self) -> int:
+        """Count the copies that the submit consumer at work has begun."""
+        made = self.running.local.server.control.calls_of(self.at_work["submit"].name)["made"]
+        return int(made.get("CopyObject", 0))
+
+    def _started(self, role: str) -> Member:
+        name = f"shift-{role}-{len(self.at_work) + len(self.gone)}"
+        environment = self.running.local.consumer_environment()
+        environment |= {"AWS_ACCESS_KEY_ID": name, "NOVABATCH_HTTP_PORT": "0"}
+        log = self.folder / f"{name}.log"
+        return Member(name, forks.start(role, environment, log), log)

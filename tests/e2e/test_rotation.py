@@ -1,4 +1,4 @@
-"""The database's login is rotated under running consumers, and the old one is gone before they know the new one."""
+"""The login of the database ends under running consumers, before they know the new one."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from sqlalchemy import make_url
 from deploy.local import processes
 from deploy.local.processes import HOST
 from tests.databases import Postgres
-from tests.e2e import forks
 from tests.e2e.machine import CONSUMERS, QUEUES, machine
 from tests.e2e.shift import Shift
 from tests.postgres_roles import roles, run
@@ -35,7 +34,6 @@ def test_consumers_whose_login_has_ended_wait_and_go_on_with_the_new_one_after_a
             start=(),
             step_seconds=0.05,
             NOVABATCH_DATABASE_URL=database.url,
-            NOVABATCH_HTTP_PORT="0",
             NOVABATCH_DRAIN_SECONDS="5",
         ) as running,
     ):
@@ -43,8 +41,7 @@ def test_consumers_whose_login_has_ended_wait_and_go_on_with_the_new_one_after_a
         running.local.environment["NOVABATCH_DATABASE_URL"] = old
         consumers = Shift(running, tmp_path)
         try:
-            for role in CONSUMERS:
-                consumers.at_work[role] = consumers.start(role)
+            consumers.start(*CONSUMERS)
             running.local.server.control.add_faults(jobs=[STUCK])
             bought = running.post("bought", running.originals("bought", FILES))
             assert processes.wait_until(lambda: len(running.jobs(bought)) == FILES // 3, 60)
@@ -59,7 +56,7 @@ def test_consumers_whose_login_has_ended_wait_and_go_on_with_the_new_one_after_a
 
             running.local.environment["NOVABATCH_DATABASE_URL"] = new
             for role in CONSUMERS:
-                consumers.replace(role)
+                consumers.replace(role, beside=False)
             running.wait_for_end([bought, waits], 60)
             for batch_id in (bought, waits):
                 assert [line["outcome"] for line in running.results(batch_id)] == ["SUCCEEDED"] * (5 * FILES)
@@ -67,8 +64,7 @@ def test_consumers_whose_login_has_ended_wait_and_go_on_with_the_new_one_after_a
                 assert len(running.jobs(batch_id)) == FILES // 3
             assert [running.dead_letters(queue) for queue in QUEUES.values()] == [0, 0, 0]
         finally:
-            for member in (*consumers.at_work.values(), *consumers.gone):
-                forks.kill(member.process)
+            consumers.kill()
     for member in consumers.gone:
         assert member.outcomes().keys() <= {"success", "duplicate", "retry", "released"}
         assert not [line for line in member.lines() if line["level"] in {"error", "critical"}]
