@@ -70,10 +70,11 @@ class Member:
 
 @dataclass
 class Shift:
-    """The consumers at work, one of each role, and those that have gone."""
+    """The consumers at work, one of each role, and those that have gone; drains of a role may be short."""
 
     running: Machine
     folder: Path
+    drain_seconds: dict[str, str] = field(default_factory=dict)
     at_work: dict[str, Member] = field(default_factory=dict)
     gone: list[Member] = field(default_factory=list)
 
@@ -99,14 +100,10 @@ class Shift:
         for member in (*self.at_work.values(), *self.gone):
             forks.kill(member.process)
 
-    def copies(self) -> int:
-        """Count the copies that the submit consumer at work has begun."""
-        made = self.running.local.server.control.calls_of(self.at_work["submit"].name)["made"]
-        return int(made.get("CopyObject", 0))
-
     def _started(self, role: str) -> Member:
         name = f"shift-{role}-{len(self.at_work) + len(self.gone)}"
         environment = self.running.local.consumer_environment()
+        environment |= {"NOVABATCH_DRAIN_SECONDS": self.drain_seconds.get(role, "30")}
         environment |= {"AWS_ACCESS_KEY_ID": name, "NOVABATCH_HTTP_PORT": "0"}
         log = self.folder / f"{name}.log"
         return Member(name, forks.start(role, environment, log), log)

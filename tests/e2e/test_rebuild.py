@@ -3,7 +3,8 @@
 import sqlite3
 import sys
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from consumers.core.lifecycle import ChunkState
 from daemon.adapters.store import SqlStore, make_engine, migrate
 from deploy.local import processes
 from tests.e2e.machine import CONSUMERS, Machine, machine
+from tests.e2e.shift import Shift
 
 FILES = 30
 JOBS = 10
@@ -30,10 +32,22 @@ def back_up(running: Machine, copy: Path) -> None:
         connection.execute("VACUUM INTO ?", [str(copy)])
 
 
-def lose_database(running: Machine, backup: Path | None = None) -> None:
+@contextmanager
+def shift(folder: Path, **settings: str) -> Iterator[Shift]:
+    """Run a machine with one consumer of each role."""
+    with machine(folder, start=(), step_seconds=0.05, **settings) as running:
+        consumers = Shift(running, folder)
+        try:
+            consumers.start(*CONSUMERS)
+            yield consumers
+        finally:
+            consumers.kill()
+
+
+def lose_database(consumers: Shift, backup: Path | None = None) -> None:
     """Stop all consumers as a power failure would; a backup or nothing takes the place of the database."""
-    for name in CONSUMERS:
-        running.kill(name)
+    consumers.kill()
+    running = consumers.running
     running.engine.dispose()
     lost = database(running)
     for file in lost.parent.glob(f"{lost.name}*"):
@@ -57,15 +71,15 @@ def states(running: Machine, batch_id: str) -> Counter[ChunkState]:
 
 @pytest.mark.timeout(150)
 def test_ten_jobs_that_run_when_the_database_is_lost_end_with_every_result(tmp_path: Path) -> None:
-    with machine(tmp_path, step_seconds=0.05) as running:
+    with shift(tmp_path) as consumers:
+        running = consumers.running
         running.local.server.control.add_faults(jobs=[STUCK])
         batch_id = running.post("lost", running.originals("lost", FILES))
         assert processes.wait_until(lambda: len(running.jobs(batch_id)) == JOBS, 60)
-        lose_database(running)
+        lose_database(consumers)
         novabatch(running, tmp_path, "reconcile", "--rebuild")
         running.local.server.control.clear_faults()
-        for name in CONSUMERS:
-            running.start(name, wait=False)
+        consumers.start(*CONSUMERS)
         running.wait_for_end([batch_id], 60)
         check(running, batch_id, FILES)
         assert len(running.jobs(batch_id)) == JOBS
@@ -78,7 +92,8 @@ def test_an_old_backup_learns_what_was_bought_and_ended_since_and_buys_none_of_i
     tmp_path: Path,
 ) -> None:
     """One batch had two of its three jobs open; it ended since, with a later round; another is half done."""
-    with machine(tmp_path, step_seconds=0.05, NOVABATCH_SLOTS=str(SLOTS)) as running:
+    with shift(tmp_path, NOVABATCH_SLOTS=str(SLOTS)) as consumers:
+        running = consumers.running
         control = running.local.server.control
         control.add_faults(jobs=[STUCK], records=[FAILS_ONCE])
         half = running.post("half", running.originals("half", FEW))
@@ -93,12 +108,11 @@ def test_an_old_backup_learns_what_was_bought_and_ended_since_and_buys_none_of_i
         assert processes.wait_until(lambda: len(running.jobs(new)) == SLOTS, 60)
         before = running.results(half)
 
-        lose_database(running, tmp_path / "backup.db")
+        lose_database(consumers, tmp_path / "backup.db")
         assert states(running, half).keys() & {ChunkState.PLANNED, ChunkState.READY, ChunkState.PREPARING}
         novabatch(running, tmp_path, "reconcile", "--rebuild")
         control.clear_faults()
-        for name in CONSUMERS:
-            running.start(name, wait=False)
+        consumers.start(*CONSUMERS)
         running.wait_for_end([half, new], 60)
         for batch_id in (half, new):
             check(running, batch_id, FEW)

@@ -13,9 +13,8 @@ from tests.e2e.machine import CONSUMERS, QUEUES, Machine, machine
 from tests.e2e.shift import Shift
 
 ROUNDS, FILES = 3, 9
-# A drain that leaves a copy no time to end, so that messages are given back in the middle of their work.
-SETTINGS = {"NOVABATCH_DRAIN_SECONDS": "1", "NOVABATCH_CONCURRENCY": "2"}
-COPIES_TAKE = 1.2
+# A copy takes longer than its consumer lets it: it is given back in the middle of its work.
+DRAIN_SECONDS, COPY_TAKES = "3", 3.0
 RECEIVES = 5
 """So often a message may be received before it is a dead letter; installed queues allow twice as many."""
 
@@ -23,12 +22,10 @@ RECEIVES = 5
 @contextmanager
 def shift(folder: Path) -> Iterator[Shift]:
     """Run a machine whose messages may be received a few times only."""
-    with machine(folder, start=(), step_seconds=0.05, **SETTINGS) as running:
-        slow = {"service": "s3", "operation": "CopyObject", "latency": COPIES_TAKE}
-        running.local.server.control.add_faults(calls=[slow])
+    with machine(folder, start=(), step_seconds=0.05) as running:
         for queue in QUEUES.values():
             allow(running, queue, RECEIVES)
-        at_work = Shift(running, folder)
+        at_work = Shift(running, folder, {"submit": DRAIN_SECONDS})
         try:
             at_work.start(*CONSUMERS)
             yield at_work
@@ -44,6 +41,11 @@ def allow(running: Machine, queue: str, receives: int) -> None:
     running.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
 
+def copies_begun(running: Machine) -> int:
+    """Count the slow copies that were begun."""
+    return sum(fault["hits"] for fault in running.local.server.control.faults()["calls"])
+
+
 @pytest.mark.timeout(120)
 def test_a_rolling_deploy_loses_nothing_buys_nothing_twice_and_counts_nothing_as_a_failure(
     tmp_path: Path,
@@ -53,9 +55,10 @@ def test_a_rolling_deploy_loses_nothing_buys_nothing_twice_and_counts_nothing_as
         batches = []
         for number in range(ROUNDS):
             label = f"roll{number}"
+            slow = {"service": "s3", "operation": "CopyObject", "latency": COPY_TAKES, "count": 1}
+            running.local.server.control.add_faults(calls=[slow])
             batches.append(running.post(label, running.originals(label, FILES)))
-            begun = consumers.copies()
-            assert processes.wait_until(lambda before=begun: consumers.copies() > before, 30)  # type: ignore[misc]
+            assert processes.wait_until(lambda begun=number + 1: copies_begun(running) == begun, 30)  # type: ignore[misc]
             consumers.replace("submit", beside=False)
             for role in ("job_state", "cleanup"):
                 consumers.replace(role, beside=True)

@@ -34,7 +34,6 @@ def test_consumers_whose_login_has_ended_wait_and_go_on_with_the_new_one_after_a
             start=(),
             step_seconds=0.05,
             NOVABATCH_DATABASE_URL=database.url,
-            NOVABATCH_DRAIN_SECONDS="5",
         ) as running,
     ):
         old, new = (database.login(name, "consumer") for name in ("old", "new"))
