@@ -47,6 +47,10 @@ class Panel:
         """Lead to the runbook entries of alerts, named without their common prefix."""
         return replace(self, alerts=[f"Novabatch{name}" for name in alerts])
 
+    def reading(self, *entries: str) -> "Panel":
+        """Lead to further entries of the runbook, for what has no alert of its own."""
+        return replace(self, alerts=[*self.alerts, *entries])
+
     def into(self, label: str) -> "Panel":
         """Lead from a series to the detail page of what its label names."""
         return replace(self, drill=label)

@@ -30,8 +30,8 @@ WORK = Row(
             "Slots",
             "short",
             "Jobs open and jobs that may be open.",
-            (f"max by (model) (novabatch_slots_used{{{M}}})", "{{model}} used"),
             (f"max by (model) (novabatch_slots_limit{{{M}}})", "{{model}} limit"),
+            (f"max by (model) (novabatch_slots_used{{{M}}})", "{{model}} used"),
             width=6,
         ).to("SlotsSaturated"),
         graph(

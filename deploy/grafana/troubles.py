@@ -54,6 +54,8 @@ WRONG = Row(
             "operation",
             "code",
             "calls",
-        ).to("HighFailureRatio", "PollErrors"),
+        )
+        .to("HighFailureRatio", "PollErrors")
+        .reading("CallsRefused"),
     ),
 )

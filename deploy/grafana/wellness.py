@@ -88,7 +88,9 @@ SECOND: Sequence[Panel] = (
         " blocked for a while by Bedrock's quota or throttling.",
         ("red", 1),
         legend="{{reason}}",
-    ).to("ModelPaused"),
+    )
+    .to("ModelPaused")
+    .reading("CallsRefused"),
     tile(
         "Slots in use",
         "percentunit",
@@ -119,7 +121,9 @@ SECOND: Sequence[Panel] = (
         f" 0 % where it found {FEW} or fewer, whose events may have been on their way.",
         ("yellow", 0.25),
         ("red", 0.5),
-    ).to("NothingReconciled"),
+    )
+    .to("NothingReconciled")
+    .reading("JobEventsMissed"),
     replace(
         tile(
             "Received within 5 min",
