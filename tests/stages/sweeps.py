@@ -2,7 +2,7 @@
 
 What lies outside the process changes only when a call takes effect, so a crash between two such calls leaves
 the same behind wherever it strikes: one crash after each effect stands for all. Without
-NOVABATCH_TEST_SWEEPS=all only the first and the last effect of each kind are struck.
+NOVABATCH_TEST_SWEEPS=all only the first effect of each kind and the last of all are struck.
 """
 
 import os
@@ -29,6 +29,8 @@ LEASE_THAT_RUNS_OUT_AT_ONCE = -1.0
 Points = Callable[[Sequence[str]], list[int]]
 IN_FULL = [pytest.mark.endurance, pytest.mark.timeout(3600)]
 """The marks of a sweep that takes minutes."""
+IN_ALL = os.environ.get("NOVABATCH_TEST_SWEEPS") == "all"
+"""Whether sweeps strike everywhere."""
 
 
 def record(sim: Simulation) -> list[str]:
@@ -50,20 +52,32 @@ def effects(calls: Sequence[str]) -> list[int]:
 def of_each_kind(calls: Sequence[str], numbers: Iterable[int] | None = None) -> list[int]:
     """Return the numbers of the first and the last of each kind: the same stage, call and sort of name."""
     among = range(1, len(calls) + 1) if numbers is None else numbers
-    kinds = {n: re.sub("[0-9a-f]*[0-9][0-9a-f]*", "", calls[n - 1]) for n in among}
+    kinds = {n: _kind(calls[n - 1]) for n in among}
     first = {kind: n for n, kind in reversed(kinds.items())}
     last = {kind: n for n, kind in kinds.items()}
     return sorted({*first.values(), *last.values()})
 
 
-def effects_of_each_kind(calls: Sequence[str]) -> list[int]:
-    """Return the first and the last of each kind of effect."""
-    return of_each_kind(calls, effects(calls))
+def firsts(calls: Sequence[str], numbers: Iterable[int] | None = None) -> list[int]:
+    """Return the numbers of the first of each kind."""
+    among = range(1, len(calls) + 1) if numbers is None else numbers
+    return sorted({_kind(calls[n - 1]): n for n in sorted(among, reverse=True)}.values())
 
 
 def usual(calls: Sequence[str]) -> list[int]:
-    """Return every effect where time allows (`make endurance`), else each kind of effect."""
-    return (effects if os.environ.get("NOVABATCH_TEST_SWEEPS") == "all" else effects_of_each_kind)(calls)
+    """Return every effect where time allows (`make endurance`), else the first of each kind and the last."""
+    everything = effects(calls)
+    return everything if IN_ALL else sorted({*firsts(calls, everything), everything[-1]})
+
+
+def usual_of_any_call(calls: Sequence[str]) -> list[int]:
+    """Return the first and the last of each kind of call where time allows, else the first."""
+    return of_each_kind(calls) if IN_ALL else firsts(calls)
+
+
+def _kind(call: str) -> str:
+    """Return a call without what tells one subject from another."""
+    return re.sub("[0-9a-f]*[0-9][0-9a-f]*", "", call)
 
 
 def every_seventh(calls: Sequence[str]) -> list[int]:

@@ -21,11 +21,11 @@ from tests.stages.sweeps import (
     crash_everywhere,
     effects,
     every_seventh,
-    of_each_kind,
     record,
     rows_of,
     strike_at,
     usual,
+    usual_of_any_call,
 )
 
 
@@ -86,7 +86,7 @@ def test_a_passing_fault_at_any_kind_of_call_ends_in_the_same_rows_and_jobs(
     simulate: NewSimulation, slice_: int
 ) -> None:
     expected, calls = undisturbed(simulate)
-    for nth in of_each_kind(calls)[slice_::2]:
+    for nth in usual_of_any_call(calls)[slice_::2]:
         sim = make(simulate, LEASE_THAT_RUNS_OUT_AT_ONCE)
         sim.on_call = strike_at(nth, PassingFault)
         batch_id = scenario(sim)
