@@ -17,7 +17,7 @@ from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from license_expression import get_spdx_licensing
+from license_expression import ExpressionError, ParseError, get_spdx_licensing
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -99,7 +99,7 @@ def licence_of(name: str, words: list[str], classified: list[str]) -> str:
     try:
         parsed = get_spdx_licensing().parse(expression, validate=True)
         keys = {symbol.key for symbol in parsed.symbols}
-    except Exception:
+    except (ExpressionError, ParseError):
         keys = {expression}
     if keys - AGREED:
         raise UnknownLicence(

@@ -84,10 +84,7 @@ def kept_postgres(postgres: "Postgres") -> Iterator[Engine]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def emptied(request: pytest.FixtureRequest) -> Engine:
     """A migrated database without a row, on SQLite and on PostgreSQL."""
-    engine: Engine = request.getfixturevalue(f"kept_{request.param}")
-    with engine.begin() as connection:
-        delete_rows(connection)
-    return engine
+    return without_rows(request.getfixturevalue(f"kept_{request.param}"))
 
 
 @pytest.fixture
@@ -149,6 +146,13 @@ def postgres_server() -> Iterator["Postgres | None"]:
     with ExitStack() as stack:
         url = os.environ.get("NOVABATCH_TEST_POSTGRES") or _own_server(stack)
         yield stack.enter_context(_with_template(url)) if url else None
+
+
+def without_rows(engine: Engine) -> Engine:
+    """Empty a database."""
+    with engine.begin() as connection:
+        delete_rows(connection)
+    return engine
 
 
 def delete_rows(connection: Connection) -> None:

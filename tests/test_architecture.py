@@ -123,7 +123,7 @@ def test_only_the_layout_spells_the_folders_of_the_bucket() -> None:
         for path in modules("schemas", "consumers", "daemon")
         if path.name != "layout.py"
         for text in _texts(tree(path))
-        if any(root in text for root in ("nova_batch/", "nova/batch/", "nova_results/"))
+        if any(root in text for root in ("nova_batch/", "nova/batch/", "nova_results/", "novabatch-doctor/"))
     }
     assert spelt == set()
 

@@ -13,6 +13,8 @@ from typing import NamedTuple
 INPUT_ROOT = "nova_batch/"
 OUTPUT_ROOT = "nova/batch/output/"
 RESULTS_ROOT = "nova_results/"
+REHEARSAL_ROOT = "novabatch-doctor/"
+"""Originals that `doctor --live` makes; like all originals they are never deleted."""
 OWN_ROOTS = (INPUT_ROOT, "nova/batch/", RESULTS_ROOT)
 LEGACY_ROOTS = ("nova/batch/input/", OUTPUT_ROOT, "nova/batch/")
 MANIFEST_NAME = "manifest.jsonl"

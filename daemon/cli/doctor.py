@@ -38,8 +38,7 @@ def doctor(live: bool, model: str, yes: bool, patience: float, as_json: bool) ->
         settings = list(_settings(access))
         if not as_json:
             _tell(checks, settings)
-        if live:
-            _all_well(checks)
+        if live and _all_well(checks):
             for check in _live(access, model, yes, patience):
                 checks.append(check)
                 if not as_json:
@@ -51,13 +50,12 @@ def doctor(live: bool, model: str, yes: bool, patience: float, as_json: bool) ->
         raise click.exceptions.Exit(1)
 
 
-def _all_well(checks: Sequence[Check]) -> None:
-    """End before anything is bought where a fault is known."""
-    faults = [check.name for check in checks if not check.ok]
+def _all_well(checks: Sequence[Check]) -> bool:
+    """Tell whether no fault is known; where one is, say that nothing is bought before it is mended."""
+    faults = ", ".join(check.name for check in checks if not check.ok)
     if faults:
-        raise click.ClickException(
-            f"mend what is at fault first ({', '.join(faults)}): nothing was put or bought."
-        )
+        click.echo(f"Mend what is at fault first ({faults}): nothing was put or bought.", err=True)
+    return not faults
 
 
 def _live(access: Access, model: str, yes: bool, patience: float) -> Iterator[Check]:

@@ -14,8 +14,8 @@ import click
 from consumers.core import layout
 from daemon.cli.access import Access
 from daemon.cli.examination.check import Check, Level, look
-from daemon.cli.live_files import PREFIX, pictures
-from daemon.cli.live_steps import over, steps, why
+from daemon.cli.live_files import pictures
+from daemon.cli.live_steps import over, steps, trouble, why
 from daemon.cli.stopping import Stopped, until_stopped
 
 if TYPE_CHECKING:
@@ -38,31 +38,23 @@ class Rehearsal:
         """Say what it will do and cost."""
         count, size = len(self.files), sum(map(len, self.files.values()))
         return (
-            f"This puts {count} generated files ({size} bytes) below {PREFIX} of the bucket and buys one "
-            f"batch job of {self.message.model}: at most {self.cost_usd:.4f} USD. It takes as long as "
-            "Bedrock does, often 10 to 30 minutes. Go on?"
+            f"This puts {count} generated files ({size} bytes) below {layout.REHEARSAL_ROOT} of the bucket "
+            f"and buys one batch job of {self.message.model}: at most {self.cost_usd:.4f} USD. It "
+            "takes as long as Bedrock does, often 10 to 30 minutes. Go on?"
         )
 
 
 def prepare(access: Access, model: str) -> Rehearsal:
     """Decide what to do; raises what would refuse it, and where it might cost more than 0.10 USD."""
-    from consumers.core.world import Refuse
-    from consumers.submit.outlook import Outlook
-    from consumers.submit.preview import preview
-    from consumers.wake import room_for
-    from daemon.cli.planning import world_to_look
+    from daemon.cli.planning import begin
     from daemon.cli.sending import read
     from schemas.messages import SubmitBatch
 
     files = pictures()
     message = read(json.dumps(_request(model, files)))
     assert isinstance(message, SubmitBatch)  # noqa: S101 - so it is written
-    world = world_to_look(access)
-    begun = preview(message, world)
-    if isinstance(begun, Refuse):
-        raise click.ClickException(f"{begun.code}: {begun.why}")
-    outlook = Outlook(begun, room_for(begun.model, world.policy))
-    for part in begun:
+    outlook = begin(message, access)
+    for part in outlook.preview:
         outlook.add(part)
     if (problem := outlook.refusal()) is not None or outlook.cost_usd is None:
         raise click.ClickException(": ".join(problem) if problem else f"no price of {model} is known")
@@ -99,7 +91,7 @@ def _put(access: Access, rehearsal: Rehearsal) -> str:
     for key, body in rehearsal.files.items():
         with access.objects.writer(key, content_type="image/png") as target:
             target.write(body)
-    return f"{len(rehearsal.files)} files put below s3://{access.settings.bucket}/{PREFIX}"
+    return f"{len(rehearsal.files)} files put below s3://{access.settings.bucket}/{layout.REHEARSAL_ROOT}"
 
 
 def _followed(
@@ -113,8 +105,10 @@ def _followed(
             if over(now) and not step.afterwards:
                 yield Check(step.name, Level.FAULT, why(now), f"`novabatch show {name}` tells more.")
                 return
-            if not step.patient and time.monotonic() - began > patience:
-                yield Check(step.name, Level.FAULT, f"not within {patience:.0f} s", step.advice)
+            if time.monotonic() - began > patience and (trouble(now) or not step.patient):
+                late = "; ".join(filter(None, [f"not within {patience:.0f} s", trouble(now)]))
+                advice = step.advice or f"`novabatch show {name}` tells more."
+                yield Check(step.name, Level.FAULT, late, advice)
                 return
             if stopped.wait(LOOK_EVERY):
                 raise Stopped(f"batch {name} goes on: see `novabatch status {name}`.")

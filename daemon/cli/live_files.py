@@ -1,9 +1,13 @@
-"""Five small pictures made here, under names that broke other systems."""
+"""Five small pictures made here, under names that broke other systems.
+
+Drawn by hand: a library for pictures would be shipped to every consumer for these five.
+"""
 
 import struct
 import zlib
 
-PREFIX = "novabatch-doctor/"
+from consumers.core.layout import REHEARSAL_ROOT
+
 NAMES = (
     "Pool, Nov 14 (1).png",
     "C'est l'été, [2].PNG",
@@ -16,7 +20,7 @@ SIDE = 64
 
 def pictures() -> dict[str, bytes]:
     """Return key and content of each; they differ, so that no answer can stand for another."""
-    return {f"{PREFIX}{name}": _png(number) for number, name in enumerate(NAMES)}
+    return {f"{REHEARSAL_ROOT}{name}": _png(number) for number, name in enumerate(NAMES)}
 
 
 def _png(number: int) -> bytes:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from consumers.core.layout import REHEARSAL_ROOT
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
 from daemon.cli.access import Access
 from daemon.cli.examination.check import Level
-from daemon.cli.live_files import PREFIX
 
 STALE = timedelta(minutes=5)
 Document = Mapping[str, Any]
@@ -68,10 +68,9 @@ def _planned(now: Document | None) -> Told | None:
 
 def _copied(now: Document | None) -> Told | None:
     chunk = _chunk(now)
-    before = (ChunkState.PLANNED, ChunkState.PREPARING)
-    return (
-        None if chunk is None or chunk["state"] in before else Told("copies and manifest lie in the folder")
-    )
+    if chunk is None or chunk["state"] in (ChunkState.PLANNED, ChunkState.PREPARING):
+        return None
+    return Told("copies and manifest lie in the folder")
 
 
 def _submitted(access: Access, now: Document | None) -> Told | None:
@@ -124,7 +123,9 @@ def _cleaned(now: Document | None) -> Told | None:
     chunk = _chunk(now)
     if chunk is None or chunk["cleaned_at"] is None:
         return None
-    return Told(f"the temporary folders are empty; what lies below {PREFIX} is yours to keep or delete")
+    return Told(
+        f"the temporary folders are empty; what lies below {REHEARSAL_ROOT} is yours to keep or delete"
+    )
 
 
 def _chunk(now: Document | None) -> Document | None:
@@ -134,6 +135,12 @@ def _chunk(now: Document | None) -> Document | None:
 def over(now: Document | None) -> bool:
     """Tell whether the batch has ended."""
     return now is not None and now["state"] in BATCH_ENDS
+
+
+def trouble(now: Document | None) -> str | None:
+    """Return what keeps the chunk from its job, if anything does: AWS's words, with the permission."""
+    chunk = _chunk(now)
+    return None if chunk is None or chunk["job_arn"] else chunk["last_error"]
 
 
 def why(now: Document | None) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from consumers.core.objects import Objects
     from consumers.core.store import Store
     from consumers.core.world import World
+    from consumers.submit.outlook import Outlook
+    from schemas.messages import SubmitBatch
 
 
 @click.command()
@@ -26,10 +28,6 @@ def plan(file: TextIO, as_json: bool) -> None:
 
     Chunks, names, refusals, padding, tokens, cost and time of the request in FILE (- for standard input).
     """
-    from consumers.core.world import Refuse
-    from consumers.submit.outlook import Outlook
-    from consumers.submit.preview import preview
-    from consumers.wake import room_for
     from daemon.cli.plan_document import PlanDocument
     from daemon.cli.plan_tables import PlanTables
     from daemon.cli.sending import read_file
@@ -39,20 +37,30 @@ def plan(file: TextIO, as_json: bool) -> None:
     if not isinstance(message, SubmitBatch):
         raise click.ClickException(f"a {type(message).__name__} plans nothing: write a submit_batch request")
     with open_access() as access:
-        world = world_to_look(access)
-        begun = preview(message, world)
-        if isinstance(begun, Refuse):
-            raise click.ClickException(f"{begun.code}: {begun.why}")
-        outlook = Outlook(begun, room_for(begun.model, world.policy))
+        outlook = begin(message, access)
         with PlanDocument() if as_json else nullcontext(PlanTables()) as page:
             with bar("planning files") as counted:
-                for part in begun:
+                for part in outlook.preview:
                     outlook.add(part)
                     page.add(part)
                     counted.set(outlook.files, None, "planning files")
             page.show(outlook)
     if (problem := outlook.refusal()) is not None:
         raise click.ClickException(": ".join(problem))
+
+
+def begin(message: "SubmitBatch", access: Access) -> "Outlook":
+    """Begin to look at what a request would become; what would refuse it ends the verb."""
+    from consumers.core.world import Refuse
+    from consumers.submit.outlook import Outlook
+    from consumers.submit.preview import preview
+    from consumers.wake import room_for
+
+    world = _world(access)
+    begun = preview(message, world)
+    if isinstance(begun, Refuse):
+        raise click.ClickException(f"{begun.code}: {begun.why}")
+    return Outlook(begun, room_for(begun.model, world.policy))
 
 
 class OnDemand:
@@ -72,7 +80,7 @@ class OnDemand:
             raise Rejected(str(error)) from error
 
 
-def world_to_look(access: Access) -> "World":
+def _world(access: Access) -> "World":
     """Return a world in which nothing is held and nothing can be created; planning only reads."""
     from consumers.core.world import World
     from daemon.adapters.local_media import MediaRoots

@@ -39,9 +39,7 @@ def tables(scale: Scale) -> Iterator[Table]:
         [
             Target(f"{name}: bytes kept × the answer's", kept / ANSWER_BYTES, "≤", 2)
             for name, kept in found.items()
-        ]
-        if scale is not Scale.TINY
-        else [],
+        ],
         "Rows of files, records, chunk and job with their indexes, as they are after the chunk's end.",
     )
 

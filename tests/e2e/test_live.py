@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemon.cli.live_files import PREFIX, pictures
+from consumers.core.layout import REHEARSAL_ROOT
+from daemon.cli.live_files import pictures
 from deploy.local import processes
 from tests.cli.command_line import CommandLine
 from tests.e2e.machine import Machine, machine
@@ -41,7 +42,7 @@ def batches(running: Machine, folder: Path) -> list[dict[str, Any]]:
 
 
 def put(running: Machine) -> list[str]:
-    return [key for key in running.keys("") if key.startswith(PREFIX)]
+    return [key for key in running.keys("") if key.startswith(REHEARSAL_ROOT)]
 
 
 @pytest.mark.timeout(120)
@@ -79,6 +80,16 @@ def test_a_consumer_that_does_not_run_is_named_and_what_was_sent_goes_on_when_it
     assert "`novabatch run submit`" in told["accepted"]["advice"]
     running.start("submit")
     assert processes.wait_until(lambda: len(batches(running, tmp_path)) == before + 1, 30)
+
+
+def test_a_permission_that_a_consumer_lacks_is_named_at_the_step_that_needs_it(
+    running: Machine, tmp_path: Path
+) -> None:
+    running.local.server.control.deny("submit", "bedrock:CreateModelInvocationJob")
+    code, told = live(operator(running, tmp_path), "--patience", "3")
+    running.local.server.control.deny("submit")
+    assert (code, list(told)[-1], told["job"]["level"]) == (1, "job", "fault")
+    assert "allow bedrock:CreateModelInvocationJob" in told["job"]["detail"]
 
 
 def test_what_may_not_be_put_is_told_with_the_permission(running: Machine, tmp_path: Path) -> None:

@@ -1,40 +1,28 @@
 """Simulations, one after another over the same SQLite file, emptied for each."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from daemon.adapters.store import SqlStore, make_engine
+from daemon.adapters.store import SqlStore
 from tests.contracts.planting import prove
-from tests.databases import delete_rows
+from tests.databases import without_rows
 from tests.stages.simulation import Simulation
 
 NewSimulation = Callable[..., Simulation]
 
 
-@pytest.fixture(scope="session")
-def stage_engine(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One engine for all simulations of a process: its compiled statements are worth keeping."""
-    path = tmp_path_factory.mktemp("stages") / "novabatch.db"
-    shutil.copy(sqlite_template, path)
-    engine = make_engine(f"sqlite:///{path}")
-    yield engine
-    engine.dispose()
-
-
 @pytest.fixture
-def simulate(stage_engine: Engine) -> NewSimulation:
+def simulate(kept_sqlite: Engine) -> NewSimulation:
     """Make simulations; each begins with an empty store and ends the one before.
 
     Its model has been seen past validation, unless it is not ``proven``.
     """
 
     def make(*, proven: bool = True, **settings: Any) -> Simulation:
-        store = emptied(stage_engine)
+        store = emptied(kept_sqlite)
         if proven:
             prove(store)
         return Simulation(store, **{"min_records": 2, **settings})
@@ -44,9 +32,7 @@ def simulate(stage_engine: Engine) -> NewSimulation:
 
 def emptied(engine: Engine) -> SqlStore:
     """Return a store without a row."""
-    with engine.begin() as connection:
-        delete_rows(connection)
-    return SqlStore(engine)
+    return SqlStore(without_rows(engine))
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ def assert_helps(why: str, words: tuple[str, ...]) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk_after_all(stage_engine: Engine) -> Desk:
+def desk_after_all(kept_sqlite: Engine) -> Desk:
     """A consumer that was given every hostile request, with a good one in the middle."""
-    sim = Simulation(emptied(stage_engine), min_records=2)
+    sim = Simulation(emptied(kept_sqlite), min_records=2)
     sim.media(1)
     bodies = [hostile.body for hostile in HOSTILE.values()]
     bodies.insert(len(bodies) // 2, json.dumps({**REQUEST, "request_id": "good"}))

@@ -48,12 +48,12 @@ def streamed(store: SqlStore, files: int, stream: str) -> int:
     return counted[1]
 
 
-def test_taking_in_costs_a_record_the_same_however_many_there_are(stage_engine: Engine) -> None:
-    few, many = (taken_in(emptied(stage_engine), files) for files in (FEW, MANY))
+def test_taking_in_costs_a_record_the_same_however_many_there_are(kept_sqlite: Engine) -> None:
+    few, many = (taken_in(emptied(kept_sqlite), files) for files in (FEW, MANY))
     assert many <= GROWTH * few
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_stream_costs_a_record_the_same_however_many_there_are(stage_engine: Engine, stream: str) -> None:
-    few, many = (streamed(emptied(stage_engine), files, stream) for files in (FEW, MANY))
+def test_a_stream_costs_a_record_the_same_however_many_there_are(kept_sqlite: Engine, stream: str) -> None:
+    few, many = (streamed(emptied(kept_sqlite), files, stream) for files in (FEW, MANY))
     assert many <= GROWTH * few

@@ -38,10 +38,7 @@ def _offers(access: Access) -> str:
         except (Missing, Rejected):
             missing.append(model.id)
         except Denied as fault:
-            call = fault.message.partition(" ")[0]
-            raise Doubt(
-                f"cannot be known: {fault.message}", f"To have it checked, allow bedrock:{call}."
-            ) from fault
+            raise Doubt(f"cannot be known: {fault.message}", "Allow it to have it checked.") from fault
         except PassingFault as fault:
             raise Doubt(f"could not be asked: {fault.message}", "Ask again in a while.") from fault
         else:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from consumers.core.faults import Fault, Rejected
 from daemon.cli.access import Access
 from daemon.cli.examination.check import Check, look
-from daemon.cli.live_files import PREFIX
 
 if TYPE_CHECKING:
     from consumers.core.objects import ObjectInfo
 
 ADVICE = "Check NOVABATCH_BUCKET and s3:ListBucket, s3:GetObject, s3:PutObject on it."
-PROBE = f"{PREFIX}never-there"
+PROBE = "never-there"
 
 
 def examine(access: Access) -> Iterator[Check]:
@@ -30,6 +29,7 @@ def examine(access: Access) -> Iterator[Check]:
 
 
 def _bucket(access: Access) -> str:
+    from consumers.core import layout
     from daemon.adapters.s3.permissions import region_of, try_to_write
 
     name = access.settings.bucket
@@ -37,7 +37,7 @@ def _bucket(access: Access) -> str:
     client, own = access.parts.s3_client, access.parts.region
     if (region := region_of(client, name)) and region != own:
         raise Rejected(f"s3://{name} is in {region}, but queues and Bedrock in {own}: Bedrock cannot read it")
-    try_to_write(client, name, PROBE)
+    try_to_write(client, name, f"{layout.REHEARSAL_ROOT}{PROBE}")
     return f"{told}, written to"
 
 
