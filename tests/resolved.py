@@ -53,6 +53,10 @@ class Resolved:
                 return self._ref(name)
             case {"Fn::GetAtt": [name, "Arn"]}:
                 return self._arn(name)
+            case {"Fn::GetAtt": [name, "QueueName"]}:
+                return self.properties(name)["QueueName"]
+            case {"Fn::ImportValue": name}:
+                return self._imported(self.value(name))
             case {"Fn::Sub": str(text)}:
                 return self._sub(text, {})
             case {"Fn::Sub": [text, more]}:
@@ -76,6 +80,16 @@ class Resolved:
         each = self.parts["Resources"][name]
         named = {k: v for k, v in each["Properties"].items() if k in {"QueueName", "RoleName", "Name"}}
         return ARNS[each["Type"]].format(partition=self.names["AWS::Partition"], **self.value(named))
+
+    def _imported(self, name: str) -> Any:
+        """Return an output of the first stack, whose parameters are the defaults."""
+        first = resolved({"BucketName": stack.BUCKET})
+        (found,) = (
+            each["Value"]
+            for each in first.parts["Outputs"].values()
+            if first.value(each.get("Export", {"Name": ""})["Name"]) == name
+        )
+        return first.value(found)
 
     def _sub(self, text: str, more: Mapping[str, str]) -> str:
         return re.sub(r"\$\{([\w:]+)\}", lambda found: str(more.get(found[1]) or self._ref(found[1])), text)

@@ -17,13 +17,14 @@ from schemas.messages import Sweep
 from schemas.parsing import parse
 from schemas.queues import Queue
 from tests.contracts.local_aws import LocalAws
+from tests.resolved import resolved
 
 pytest_plugins = ("tests.contracts.local_aws_fixtures",)
 
 LARGEST_BODY = 51_200  # AWS: CloudFormation quotas, template body in a request
 LARGEST_POLICY = 6_144  # AWS: IAM quotas, managed policy without white space
 DAY = 86_400
-FILES = (template.RESOURCES, template.SERVICES)
+FILES = (template.RESOURCES, template.ALARMS, template.SERVICES)
 CONSUMERS = {"Submit": "submit", "JobState": "job_state", "Cleanup": "cleanup"}
 
 
@@ -84,7 +85,7 @@ def test_every_parameter_and_output_says_what_it_is(path: Path) -> None:
     assert [
         name
         for kind in ("Parameters", "Outputs")
-        for name, each in parts[kind].items()
+        for name, each in parts.get(kind, {}).items()
         if not each.get("Description")
     ] == []
 
@@ -153,7 +154,9 @@ def test_every_queue_is_encrypted_by_sqs_or_by_the_key_that_lets_eventbridge_in(
     assert senders["Principal"] == {"AWS": {"Ref": "SenderPrincipals"}}
     for each in (events, senders):
         assert set(each["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
-        assert "Condition" in each
+    # A condition that AWS does not meet would lose every event.
+    assert "Condition" not in events
+    assert "Condition" in senders
 
 
 def test_every_queue_refuses_plain_http() -> None:
@@ -203,21 +206,33 @@ def test_bedrock_and_ecs_take_roles_on_for_this_account_only() -> None:
 
 @pytest.mark.parametrize("name", ["Submit", "State", "Cleanup"])
 def test_an_alarm_hears_of_old_messages_and_of_dead_letters(name: str) -> None:
-    alarms = resources(type="AWS::CloudWatch::Alarm")
+    queues, alarms = made(template.RESOURCES), made(template.ALARMS)
     old, dead = alarms[f"{name}OldestMessage"], alarms[f"{name}HasDeadLetters"]
     assert old["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert old["Dimensions"][0]["Value"] == {"Fn::GetAtt": [f"{name}Queue", "QueueName"]}
+    assert old["Dimensions"][0]["Value"] == queues[f"{name}Queue"]["QueueName"]
     assert (dead["MetricName"], dead["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
-    assert dead["Dimensions"][0]["Value"] == {"Fn::GetAtt": [f"{name}DeadLetters", "QueueName"]}
+    assert dead["Dimensions"][0]["Value"] == queues[f"{name}DeadLetters"]["QueueName"]
+
+
+def test_an_alarm_hears_of_events_that_were_not_delivered() -> None:
+    alarm = made(template.ALARMS)["HasUndeliveredEvents"]
+    assert alarm["Dimensions"][0]["Value"] == made(template.RESOURCES)["UndeliveredEvents"]["QueueName"]
 
 
 def test_an_alarm_hears_of_rules_that_fail() -> None:
     failing = [
-        alarm["Dimensions"][0]["Value"]["Ref"]
-        for alarm in resources(type="AWS::CloudWatch::Alarm").values()
+        alarm["Dimensions"][0]["Value"]
+        for alarm in made(template.ALARMS).values()
         if alarm["MetricName"] == "FailedInvocations"
     ]
-    assert sorted(failing) == sorted(resources(type="AWS::Events::Rule"))
+    rules = resources(type="AWS::Events::Rule")
+    assert sorted(failing) == sorted(made(template.RESOURCES)[name]["Name"] for name in rules)
+
+
+def made(path: Path) -> dict[str, Any]:
+    """Return the properties of a template's resources as CloudFormation works them out."""
+    whole = resolved({"BucketName": stack.BUCKET}, path)
+    return {name: whole.properties(name) for name in whole.parts["Resources"] if whole.has(name)}
 
 
 # -- services ----------------------------------------------------------------------------------------------
@@ -290,13 +305,16 @@ def test_an_alarm_hears_of_tasks_that_do_not_run(name: str) -> None:
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (0, "breaching")
 
 
-def test_the_second_template_asks_only_for_what_the_first_gives() -> None:
-    wanted = set(re.findall(r"\$\{ResourcesStack\}-(\w+)", template.SERVICES.read_text()))
-    assert wanted <= template.read(template.RESOURCES)["Outputs"].keys()
-    assert all(
-        each["Export"]["Name"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+@pytest.mark.parametrize("path", [template.ALARMS, template.SERVICES], ids=lambda path: path.stem)
+def test_the_other_templates_ask_only_for_what_the_first_gives(path: Path) -> None:
+    wanted = set(re.findall(r"\$\{ResourcesStack\}-(\w+)", path.read_text()))
+    given = {
+        name
         for name, each in template.read(template.RESOURCES)["Outputs"].items()
-    )
+        if each.get("Export") == {"Name": {"Fn::Sub": f"${{AWS::StackName}}-{name}"}}
+    }
+    assert wanted
+    assert wanted <= given
 
 
 # -- what moto makes of them -------------------------------------------------------------------------------
@@ -307,7 +325,7 @@ CHOSEN = {
     "EventBusName": "news",
     "AllowLegacyCleanup": "yes",
     "BucketVersioning": "yes",
-    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
+    "BucketKeyArns": "arn:aws:kms:us-east-1:123456789012:key/of-the-bucket",
 }
 
 

@@ -26,6 +26,7 @@ TO_BEDROCK = {"iam:PassedToService": "bedrock.amazonaws.com"}
 ALL_ALLOWED = {
     "AllowLegacyCleanup": "yes", "AllowForgetting": "yes", "AllowResultRemoval": "yes",
     "AllowedBuckets": OTHER, "EventBusName": "news", "QueueEncryption": "CustomerKey",
+    "BucketKeyArns": f"arn:aws:kms:{stack.REGION}:{stack.ACCOUNT}:key/of-the-bucket",
 }  # fmt: skip
 
 
@@ -125,6 +126,30 @@ def test_submit_alone_buys_and_stops() -> None:
     }.items():  # fmt: skip
         for resource in resources:
             assert {who for who in EVERYBODY if may(who, action, resource, most=True)} == {"submit"}
+
+
+@pytest.mark.parametrize("action", ["kms:GenerateDataKey", "kms:Decrypt"])
+@pytest.mark.parametrize(
+    ("key", "users"),
+    [("of-the-queues", {*CONSUMERS, "operator"}), ("of-the-bucket", {*CONSUMERS, "operator", "bedrock"})],
+)
+def test_a_key_may_be_used_by_all_who_read_or_write_what_it_encrypts(
+    key: str, users: set[str], action: str
+) -> None:
+    arn = f"arn:aws:kms:{stack.REGION}:{stack.ACCOUNT}:key/{key}"
+    assert {who for who in EVERYBODY if may(who, action, arn, most=True)} == users
+    assert not any(may(who, action, arn) for who in EVERYBODY)
+
+
+def test_a_person_may_look_where_submit_reads_originals() -> None:
+    """`plan` measures them and `doctor` looks whether it can."""
+    for action, resource in (
+        ("s3:ListBucket", f"arn:aws:s3:::{OTHER}"),
+        ("s3:GetObject", key(ORIGINAL, OTHER)),
+    ):
+        for who in ("submit", "operator"):
+            assert may(who, action, resource, most=True, context={"s3:prefix": "proxy_video/"})
+        assert not may("cleanup", action, resource, most=True)
 
 
 # -- deletion and writing ----------------------------------------------------------------------------------
@@ -278,7 +303,7 @@ def test_in_another_partition_every_arn_is_of_it_with_one_further_bucket_at_most
     """CloudFormation takes no function for a delimiter: a second further bucket has the partition aws."""
 
     def foreign(buckets: str) -> set[str]:
-        given = {"BucketName": BUCKET, **ALL_ALLOWED, "AllowedBuckets": buckets}
+        given = {"BucketName": BUCKET, **ALL_ALLOWED, "AllowedBuckets": buckets, "BucketKeyArns": ""}
         template = resolved(given, partition="aws-us-gov")
         policies = [
             name for name, each in template.parts["Resources"].items() if each["Type"].endswith("Policy")

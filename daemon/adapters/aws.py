@@ -14,7 +14,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from consumers.core import faults
-from daemon.adapters.permissions import DENIED, needed
+from daemon.adapters.permissions import needed
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
@@ -163,7 +163,7 @@ def fault_of(error: Exception, call: str, subject: str) -> faults.Fault:
 
 def with_permission(call: str, code: str, message: str) -> str:
     """Write an error of AWS; where a call was denied, with the permission it needs."""
-    allow = needed(call) if code in DENIED else ""
+    allow = needed(call, code)
     return f"{code}: {message}" + (f" (allow {allow})" if allow else "")
 
 

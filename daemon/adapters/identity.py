@@ -19,6 +19,11 @@ class Caller:
     account: str
     arn: str
 
+    def role(self, name: str) -> str:
+        """Return the ARN of a role of the same account, one without a path."""
+        _, partition, _ = self.arn.split(":", 2)
+        return f"arn:{partition}:iam::{self.account}:role/{name}"
+
 
 def identity() -> str:
     """Say where credentials come from, in which Region, to which endpoint; raises Denied without any."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 """AWS's names for a denial; a HEAD has no body, so only a status."""
+DENIED_KEY = frozenset({"KMS.AccessDeniedException", "KmsAccessDenied"})
+"""SQS's names, the older and the newer, for a denial of the key of its queue (AWS: SQS API, errors)."""
 
 _NEEDED: Mapping[str, str] = {
     "HeadBucket": "s3:ListBucket",
@@ -44,6 +46,8 @@ _NEEDED: Mapping[str, str] = {
 }
 
 
-def needed(call: str) -> str:
-    """Return what to allow so that a call is not denied; empty for calls that need nothing."""
-    return _NEEDED.get(call, "")
+def needed(call: str, code: str) -> str:
+    """Return what to allow so that a call is not answered with a code; empty if no permission helps."""
+    if code in DENIED_KEY:
+        return "kms:Decrypt" if call == "ReceiveMessage" else "kms:GenerateDataKey and kms:Decrypt"
+    return _NEEDED.get(call, "") if code in DENIED else ""

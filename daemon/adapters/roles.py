@@ -20,11 +20,8 @@ class Roles:
         trust = self._get(arn.rpartition("/")[2])["AssumeRolePolicyDocument"]
         return any(map(_lets_bedrock, _listed(trust.get("Statement"))))
 
-    def may_pass(self, caller: Caller, arn: str) -> bool | None:
-        """Ask IAM whether the caller may give the role to Bedrock; None for callers it cannot say it of."""
-        principal = self._principal(caller.arn)
-        if principal is None:
-            return None
+    def may_pass(self, principal: str, arn: str) -> bool:
+        """Ask IAM whether a user or a role, by ARN, may give the role to Bedrock; raises Missing."""
         context = {
             "ContextKeyName": "iam:PassedToService",
             "ContextKeyValues": [BEDROCK],
@@ -39,21 +36,23 @@ class Roles:
             )
         return all(each["EvalDecision"] == "allowed" for each in answer["EvaluationResults"])
 
-    def _principal(self, caller: str) -> str | None:
-        """Return whose policies count: those of the role that was taken on, not those of its session."""
-        *_, service, _, _, named = caller.split(":", 5)
+    def principal(self, caller: Caller) -> str | None:
+        """Return whose policies count: those of the role that was taken on, not those of its session.
+
+        None for callers that IAM knows no policies of.
+        """
+        *_, service, _, _, named = caller.arn.split(":", 5)
         kind, *names = named.split("/")
         if service == "sts" and kind == "assumed-role":
             return self._role(caller, names[0])
-        return caller if service == "iam" and kind in {"user", "role"} else None
+        return caller.arn if service == "iam" and kind in {"user", "role"} else None
 
-    def _role(self, caller: str, name: str) -> str:
+    def _role(self, caller: Caller, name: str) -> str:
         """Return a role's ARN; who may not look at it is most often taken on as one without a path."""
         try:
             return str(self._get(name)["Arn"])
         except Denied:
-            _, partition, _, _, account, _ = caller.split(":", 5)
-            return f"arn:{partition}:iam::{account}:role/{name}"
+            return caller.role(name)
 
     def _get(self, name: str) -> Any:
         with faults_of("GetRole", name):

@@ -14,7 +14,11 @@ from daemon.mailbox import BATCH, Refusal
 MAX_BATCH_BYTES = 1_048_576  # AWS: all messages of a SendMessageBatch together
 _NOT_ALLOWED = re.compile("[^\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
-_THROTTLED = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "KmsThrottled"}
+_THROTTLED = {
+    *("RequestThrottled", "ThrottlingException", "Throttling", "OverLimit"),
+    *("KmsThrottled", "KMS.ThrottlingException"),
+}
+_KEY = ("KMS.", "Kms")  # the queue's key: a person mends it, and messages wait for that
 
 
 def failed(answer: Any) -> Mapping[str, Refusal]:
@@ -23,10 +27,14 @@ def failed(answer: Any) -> Mapping[str, Refusal]:
         entry["Id"]: Refusal(
             entry.get("Code", ""),
             entry.get("Message", ""),
-            final=bool(entry.get("SenderFault")) and entry.get("Code") not in _THROTTLED,
+            final=bool(entry.get("SenderFault")) and not _passes(entry.get("Code", "")),
         )
         for entry in answer.get("Failed", ())
     }
+
+
+def _passes(code: str) -> bool:
+    return code in _THROTTLED or code.startswith(_KEY)
 
 
 def fitting(sizes: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -70,4 +78,6 @@ def _fault(error: Exception, call: str, subject: str) -> faults.Fault:
         return faults.Missing(fault.message, code)
     if code in _THROTTLED:
         return faults.Throttled(fault.message, code)
+    if code.startswith(_KEY):
+        return faults.Denied(fault.message, code)
     return fault

@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -20,7 +20,7 @@ kinesis rds redshift route53 sagemaker sns ssm stepfunctions
 """
 UNUSED = tuple(_NAMES.split())
 # Nothing here asks for them: a test looks at them in the template.
-IGNORED = ("AWS::S3::BucketPolicy", "AWS::CloudWatch::Alarm")
+IGNORED = ("AWS::S3::BucketPolicy",)
 PARTS = ("", ".models", ".models.core", ".utils", ".exceptions")
 
 
@@ -32,9 +32,20 @@ def apply() -> None:
     import moto.logs.models  # noqa: F401
 
     original(parsing, "NULL_MODELS").extend(IGNORED)
+    replace(parsing, "clean_json", _without_nothing(parsing.clean_json))
     for module in (models, responses):
         replace(module, "yaml", _Reader(module.yaml))
     warnings.filterwarnings("ignore", "Tried to parse .* not supported by moto", UserWarning)
+
+
+def _without_nothing(clean: Callable[..., Any]) -> Callable[..., Any]:
+    """Have AWS::NoValue leave nothing behind in lists either, where moto puts a null."""
+
+    def cleaned(*given: Any) -> Any:
+        made = clean(*given)
+        return [each for each in made if each is not None] if isinstance(made, list) else made
+
+    return cleaned
 
 
 class _Missing(ModuleType):
@@ -94,12 +105,10 @@ class QueuePolicy(CloudFormationModel):
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
     ) -> "QueuePolicy":
-        """Give the queues their policy, without statements left out by a condition."""
+        """Give the queues their policy."""
         properties = cloudformation_json["Properties"]
-        document = dict(properties["PolicyDocument"])
-        document["Statement"] = [each for each in document["Statement"] if each is not None]
         for url in properties["Queues"]:
             name = url.rsplit("/", 1)[-1]
-            attributes = {"Policy": json.dumps(document)}
+            attributes = {"Policy": json.dumps(properties["PolicyDocument"])}
             sqs_backends[account_id][region_name].set_queue_attributes(name, attributes)
         return cls(resource_name)

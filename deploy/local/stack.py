@@ -26,7 +26,11 @@ QUEUES = (SUBMIT_QUEUE, STATE_QUEUE, CLEANUP_QUEUE, EVENTS_QUEUE)
 RULE = "novabatch-job-state-changes"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{RULE}"
 STACK = "novabatch"
-PERMITTED = {"AllowLegacyCleanup": "yes", "AllowForgetting": "yes", "AllowResultRemoval": "yes"}
+MOST = {
+    **{"AllowLegacyCleanup": "yes", "AllowForgetting": "yes", "AllowResultRemoval": "yes"},
+    **{"QueueEncryption": "CustomerKey", "EventBusName": "default"},
+}
+"""Parameters that give every role all it may ever have, and queues a key it needs permission for."""
 JOB_NAME_PREFIX = "novabatch"
 
 
@@ -73,9 +77,7 @@ def create(url: str, bucket: str = BUCKET) -> Stack:
         made.create_stack(
             StackName=STACK,
             TemplateBody=_template(),
-            Parameters=_given(
-                BucketName=bucket, CreateBucket=_if_missing(client("s3", url), bucket), **PERMITTED
-            ),
+            Parameters=_given(BucketName=bucket, CreateBucket=_if_missing(client("s3", url), bucket), **MOST),
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except ClientError as error:

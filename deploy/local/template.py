@@ -7,7 +7,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 FOLDER = Path(__file__).resolve().parent.parent / "cloudformation"
-RESOURCES, SERVICES = FOLDER / "resources.yaml", FOLDER / "services.yaml"
+RESOURCES, ALARMS, SERVICES = (FOLDER / f"{name}.yaml" for name in ("resources", "alarms", "services"))
 
 
 class _Loader(yaml.CSafeLoader):  # type: ignore[misc]

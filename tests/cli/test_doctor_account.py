@@ -26,9 +26,20 @@ ME = f"arn:aws:sts::{stack.ACCOUNT}:assumed-role/daemon/i-1"
 TRUST = {"Statement": {"Effect": "Allow", "Principal": {"Service": ["bedrock.amazonaws.com"]}}}
 
 
-def answer(request: Request, decision: str, trust: Any) -> Reply:
-    """Answer as STS and IAM do."""
-    action = parse_qs(request.body.decode())["Action"][0]
+SUBMIT = f"arn:aws:iam::{stack.ACCOUNT}:role/novabatch-{stack.REGION}-submit"
+NO_SUCH = Reply(
+    404, b"<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>none</Message></Error></ErrorResponse>"
+)
+
+
+def answer(request: Request, decision: str, trust: Any, submit: str = "") -> Reply:
+    """Answer as STS and IAM do; the role of submit is there if its decision is given."""
+    asked = parse_qs(request.body.decode())
+    action = asked["Action"][0]
+    if asked.get("PolicySourceArn") == [SUBMIT]:
+        if not submit:
+            return NO_SUCH
+        decision = submit
     inner = {
         "GetCallerIdentity": f"<Account>{stack.ACCOUNT}</Account><Arn>{ME}</Arn><UserId>u</UserId>",
         "GetRole": f"<Role><Arn>arn:aws:iam::{stack.ACCOUNT}:role/daemon</Arn><RoleName>daemon</RoleName>"
@@ -47,17 +58,27 @@ def ask(cli: CommandLine, stub: Stub) -> dict[str, tuple[str, str]]:
     return {each["name"]: (each["level"], each["detail"]) for each in document["checks"]}
 
 
-@pytest.mark.parametrize(("decision", "level"), [("allowed", "ok"), ("implicitDeny", "fault")])
-def test_iam_is_asked_whether_these_credentials_may_pass_the_role(
-    cloud: CommandLine, decision: str, level: str
+@pytest.mark.parametrize(
+    ("decision", "submit", "level"),
+    [
+        ("allowed", "", "ok"),
+        ("implicitDeny", "allowed", "ok"),  # a person: only submit passes the role
+        ("implicitDeny", "implicitDeny", "fault"),
+        ("implicitDeny", "", "warn"),  # submit has a role that nobody here knows
+    ],
+)
+def test_iam_is_asked_whether_these_credentials_or_those_of_submit_may_pass_the_role(
+    cloud: CommandLine, decision: str, submit: str, level: str
 ) -> None:
-    with serve(lambda request: answer(request, decision, TRUST)) as stub:
+    with serve(lambda request: answer(request, decision, TRUST, submit)) as stub:
         told = ask(cloud, stub)
     assert told["pass role"][0] == level
     assert ME in told["credentials"][1]
     asked = [parse_qs(each.body.decode()) for each in stub.requests]
-    [simulated] = [each for each in asked if each["Action"] == ["SimulatePrincipalPolicy"]]
-    assert simulated["PolicySourceArn"] == [f"arn:aws:iam::{stack.ACCOUNT}:role/daemon"]
+    simulated = [each for each in asked if each["Action"] == ["SimulatePrincipalPolicy"]]
+    mine = f"arn:aws:iam::{stack.ACCOUNT}:role/daemon"
+    wanted = [mine] if decision == "allowed" else [mine, SUBMIT]
+    assert [each["PolicySourceArn"][0] for each in simulated] == wanted
 
 
 def test_a_role_that_does_not_trust_bedrock_is_a_fault(cloud: CommandLine) -> None:

@@ -22,8 +22,6 @@ LARGE = 33 * 1024 * 1024  # more than one part of an upload
 
 BUCKET = f"arn:aws:s3:::{stack.BUCKET}"
 ELSEWHERE = {
-    # The folder of a chunk that is split is cleaned at once; tests/stages/test_splits.py.
-    ("submit", "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{stack.ACCOUNT}:{stack.CLEANUP_QUEUE}"),
     # Plans and results beyond 8 MB are sent in parts; tests/contracts/test_s3_writing.py breaks one off.
     ("submit", "s3:AbortMultipartUpload", f"{BUCKET}/nova_results/*/plan*"),
     ("job-state", "s3:AbortMultipartUpload", f"{BUCKET}/nova_results/*"),
@@ -41,7 +39,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("machine")
     media = folder / "media"
     media.mkdir()
-    settings = {"NOVABATCH_MEDIA_ROOTS": str(media), "NOVABATCH_SLOTS": "1"}
+    settings = {
+        "NOVABATCH_MEDIA_ROOTS": str(media),
+        "NOVABATCH_SLOTS": "1",
+        "NOVABATCH_MAX_CHUNK_BYTES": str(LARGE + 1024),
+        "NOVABATCH_EVENT_BUS": "default",
+    }
     with machine(folder, start=("submit", "job_state"), step_seconds=0.05, **settings) as running:
         versioning = {"Status": "Enabled"}
         running.s3.put_bucket_versioning(Bucket=stack.BUCKET, VersioningConfiguration=versioning)
@@ -56,6 +59,7 @@ def live(running: Machine, media: Path) -> None:
     running.start("cleanup")
     find_no_file(running)
     break_an_upload_off(running, media)
+    split_a_chunk(running)
     meet_a_stranger(running)
     cancel_a_job(running)
     clean_what_is_nobodys(running, whole)
@@ -85,6 +89,18 @@ def break_an_upload_off(running: Machine, media: Path) -> None:
     running.local.server.control.add_faults(calls=[broken])
     files = [*running.originals("beside", 2), {"file_id": "up", "s3_key": SOME_KEY, "local_path": "big.mov"}]
     running.wait_for_end([running.post("upload", files)])
+
+
+def split_a_chunk(running: Machine) -> None:
+    """Send two files that are larger than their sender says: they go into two chunks, the first is cleaned."""
+    files = []
+    for name in ("one", "two"):
+        key = f"proxy_video/{name}.mov"
+        running.s3.put_object(Bucket=stack.BUCKET, Key=key, Body=bytes(LARGE * 2 // 3))
+        files.append({"file_id": name, "s3_key": key, "size_bytes": 1})
+    batch_id = running.post("split", files)
+    running.wait_for_end([batch_id])
+    assert len(running.store.chunk_ids(batch_id)) == 3
 
 
 def meet_a_stranger(running: Machine) -> None:

@@ -19,7 +19,7 @@ ROLE_ADVICE = (
     "Correct NOVABATCH_ROLE_ARN, or create the role: bedrock.amazonaws.com takes it on (sts:AssumeRole), it "
     "may list, get and put in the bucket and invoke the model."
 )
-ALLOW_PASSING = "Allow iam:PassRole on the role of NOVABATCH_ROLE_ARN."
+ALLOW_PASSING = "Allow iam:PassRole on the role of NOVABATCH_ROLE_ARN to whoever runs the consumer submit."
 AT_FIRST_JOB = "Nothing, if jobs are created. To have it checked here, allow {}."
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
@@ -89,21 +89,34 @@ def _role(access: Access) -> str:
 
 
 def _pass_role(access: Access) -> str:
-    from daemon.adapters.roles import Roles
-
     arn = _role_arn(access)
     try:
         caller = _caller(access)
         _same_account(caller, arn)
-        may = Roles(access.parts.region).may_pass(caller, arn)
+        return _who_may_pass(access, caller, arn)
     except (Denied, Missing, PassingFault) as fault:
         doubt = f"could not be asked: {fault.message}"
         raise Doubt(doubt, AT_FIRST_JOB.format("iam:SimulatePrincipalPolicy and iam:GetRole")) from fault
-    if may is None:
+
+
+def _who_may_pass(access: Access, caller: "Caller", arn: str) -> str:
+    """Ask of the caller; where he may not, of the role that our template gives to submit."""
+    from daemon.adapters.roles import Roles
+
+    roles = Roles(access.parts.region)
+    principal = roles.principal(caller)
+    if principal is None:
         raise Doubt(f"IAM cannot say it of {caller.arn}", "Nothing, if jobs are created.")
-    if not may:
-        raise Rejected(f"{caller.arn} may not pass {arn} to Bedrock")
-    return f"{caller.arn} may pass the role"
+    if roles.may_pass(principal, arn):
+        return f"{caller.arn} may pass the role"
+    submit = caller.role(f"{access.settings.job_name_prefix}-{access.parts.region}-submit")
+    try:
+        if roles.may_pass(submit, arn):
+            return f"{submit} may pass the role; {caller.arn} may not, and only submit needs to"
+    except Missing as fault:
+        doubt = f"{caller.arn} may not pass {arn} to Bedrock"
+        raise Doubt(doubt, f"Nothing, if submit has another role. {ALLOW_PASSING}") from fault
+    raise Rejected(f"neither {submit} nor {caller.arn} may pass {arn} to Bedrock")
 
 
 def _same_account(caller: "Caller", role_arn: str) -> None:

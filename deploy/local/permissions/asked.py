@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 
+from moto.sqs.models import sqs_backends
+
 from deploy.local.calls import Environ
 from deploy.local.permissions.policy import Asked
 from deploy.local.stack import ACCOUNT, REGION
@@ -18,6 +20,8 @@ SQS = {
     "DeleteMessageBatch": "DeleteMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
 }
+# AWS: SQS, key management, permissions of senders and receivers.
+OF_THE_KEY = {"SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"), "ReceiveMessage": ("kms:Decrypt",)}
 S3 = {
     "HeadObject": "GetObject",
     "HeadBucket": "ListBucket",
@@ -41,7 +45,7 @@ def asked(environ: Environ, service: str, operation: str) -> list[Asked]:
         case "s3":
             return list(_of_s3(environ, operation))
         case "sqs":
-            return [_of_sqs(operation, _json(environ))]
+            return list(_of_sqs(operation, _json(environ)))
         case "bedrock":
             return list(_of_bedrock(environ, operation))
         case "events":
@@ -85,9 +89,18 @@ def _of_s3(environ: Environ, operation: str) -> Iterator[Asked]:
         yield Asked(action, _object(bucket, key))
 
 
-def _of_sqs(operation: str, body: dict[str, Any]) -> Asked:
+def _of_sqs(operation: str, body: dict[str, Any]) -> Iterator[Asked]:
     name = str(body.get("QueueName") or body.get("QueueUrl", "")).rpartition("/")[2]
-    return Asked(f"sqs:{SQS.get(operation, operation)}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    action = SQS.get(operation, operation)
+    yield Asked(f"sqs:{action}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+    if action in OF_THE_KEY and (key := _key(name)):
+        yield from (Asked(each, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}") for each in OF_THE_KEY[action])
+
+
+def _key(name: str) -> str:
+    """Return the key of a queue; empty where SQS has its own."""
+    queue = sqs_backends[ACCOUNT][REGION].queues.get(name)
+    return str((queue and queue.kms_master_key_id) or "").rpartition("/")[2]  # type: ignore[attr-defined]
 
 
 def _of_bedrock(environ: Environ, operation: str) -> Iterator[Asked]:

@@ -21,6 +21,7 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 OPERATOR = "operator"
 CODES = {"s3": "AccessDenied", "sqs": "AccessDenied"}
+OF_A_KEY = "KMS.AccessDeniedException"  # AWS: SQS API, errors of SendMessage and ReceiveMessage; status 400
 
 
 class Guard:
@@ -66,7 +67,7 @@ class Guard:
             return self._delete(policies, caller, environ, start_response)
         for each in asked(environ, service, operation):
             if not self._may(policies, caller, each):
-                return _refuse(start_response, environ, service, _why(caller, each))
+                return _refuse(start_response, environ, service, each.action, _why(caller, each))
         return self._inner(environ, start_response)
 
     def _delete(
@@ -130,10 +131,14 @@ def _why(caller: str, each: Asked) -> str:
     )
 
 
-def _refuse(start_response: StartResponse, environ: Environ, service: str, why: str) -> list[bytes]:
+def _refuse(
+    start_response: StartResponse, environ: Environ, service: str, action: str, why: str
+) -> list[bytes]:
     if environ["REQUEST_METHOD"] == "HEAD":
         start_response("403 Forbidden", [("Content-Length", "0")])
         return []
+    if action.startswith("kms:"):
+        return refuse(start_response, service, CallFault(code=OF_A_KEY, message=why, status=400))
     code = CODES.get(service, "AccessDeniedException")
     return refuse(start_response, service, CallFault(code=code, message=why, status=403))
 
