@@ -141,7 +141,10 @@ class Machine:
 def machine(
     directory: Path, *, start: Iterable[str] = CONSUMERS, step_seconds: float = 0.1, **settings: str
 ) -> Iterator[Machine]:
-    """Run a machine for as long as the block lasts; logs stay in the directory."""
+    """Run a machine for as long as the block lasts; logs stay in the directory.
+
+    Whatever it was made to do, no role may have been too narrow for it.
+    """
     environment: Mapping[str, str] = {**QUICK, **settings}
     with up.running(directory, port=0, consumers=False, step_seconds=step_seconds) as local:
         local.environment |= environment
@@ -156,6 +159,7 @@ def machine(
             for name in start:
                 up.wait_for_consumer(local, name)
             yield running
+            assert local.server.control.permissions()["refused"] == []
         finally:
             processes.stop(local.consumers.values())
             engine.dispose()

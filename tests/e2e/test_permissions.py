@@ -98,7 +98,7 @@ def split_a_chunk(running: Machine) -> None:
         key = f"proxy_video/{name}.mov"
         running.s3.put_object(Bucket=stack.BUCKET, Key=key, Body=bytes(LARGE * 2 // 3))
         files.append({"file_id": name, "s3_key": key, "size_bytes": 1})
-    batch_id = running.post("split", files)
+    batch_id = running.post("split", files, options={"reuse": "never"})
     running.wait_for_end([batch_id])
     assert len(running.store.chunk_ids(batch_id)) == 3
 

@@ -138,6 +138,8 @@ def _of_events(operation: str, body: dict[str, Any]) -> Iterator[Asked]:
             yield Asked("events:PutEvents", f"{base}event-bus/{bus}", {"events:source": each["Source"]})
     elif operation == "DescribeRule":
         yield Asked("events:DescribeRule", f"{base}rule/{body['Name']}")
+    elif operation == "DescribeEventBus":
+        yield Asked("events:DescribeEventBus", f"{base}event-bus/{body.get('Name', 'default')}")
     else:
         yield Asked(f"events:{operation}", "*")
 

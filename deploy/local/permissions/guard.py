@@ -45,7 +45,7 @@ class Guard:
         return {"denied": actions}
 
     def describe(self) -> dict[str, Any]:
-        """Return what each caller may do, what of it was used, and what was refused."""
+        """Return what each caller may do, what of it was used, and what its role refused by itself."""
         with self._lock:
             used, refused = set(self._used), sorted(self._refused)
         names = {name for name, _ in used} | {name for name, *_ in refused}
@@ -90,7 +90,7 @@ class Guard:
         found = policies.allowing(each)
         with self._lock:
             self._used |= {(caller, grant) for grant in found}
-            if not found:
+            if not found and not _compiled(tuple(_documents(caller))).allowing(each):
                 self._refused.add((caller, each.action, each.resource))
         return bool(found)
 
