@@ -105,8 +105,9 @@ def refuse(start_response: StartResponse, service: str, fault: CallFault) -> lis
         or STATUS.get(fault.code)
         or (THROTTLED.get(fault.code, 400) if service == "bedrock" else 400)
     )
-    if service == "s3":
+    if service in {"s3", "iam", "sts"}:
         text = f"<Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message></Error>"
+        text = text if service == "s3" else f"<ErrorResponse>{text}</ErrorResponse>"
         body, kind = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode(), "application/xml"
     else:
         body, kind = json.dumps({"__type": fault.code, "message": fault.message}).encode(), "application/json"

@@ -12,22 +12,33 @@ from daemon.cli import main
 from deploy.local import stack
 from tests.aws import OWN_CONFIGURATION
 
+OPERATOR = "operator"
 NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass
 class CommandLine:
-    """Runs `novabatch` in this process over one SQLite file and one endpoint of AWS."""
+    """Runs `novabatch` in this process over one SQLite file and one endpoint of AWS.
+
+    The caller may do there what the template allows people, and nothing else.
+    """
 
     folder: Path
     url: str = NOWHERE
     settings: dict[str, str] = field(default_factory=dict)
+    caller: str = OPERATOR
+
+    def may_do_everything(self) -> "CommandLine":
+        """Be somebody to whom AWS tells that a thing is not there, rather than that it may not be seen."""
+        self.caller = stack.ACCESS_KEY
+        return self
 
     @property
     def environment(self) -> Mapping[str, str]:
         return {
             **OWN_CONFIGURATION,
             **stack.environment(self.url),
+            "AWS_ACCESS_KEY_ID": self.caller,
             "NOVABATCH_DATABASE_URL": f"sqlite:///{self.folder / 'novabatch.db'}",
             "NOVABATCH_BUCKET": stack.BUCKET,
             "NOVABATCH_ROLE_ARN": stack.ROLE_ARN,

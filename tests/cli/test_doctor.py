@@ -52,6 +52,7 @@ def test_a_queue_that_is_gone_is_found(cloud: CommandLine, sqs: Any) -> None:
 
 def test_a_queue_without_dead_letters_is_found(cloud: CommandLine, sqs: Any) -> None:
     sqs.create_queue(QueueName="bare")
+    cloud.may_do_everything()
     cloud.settings["NOVABATCH_STATE_QUEUE"] = "bare"
     assert "has no dead-letter queue" in faults(cloud)["queue state"]
 

@@ -166,7 +166,7 @@ def test_a_model_that_is_on_its_way_out_is_doubted(cloud: CommandLine, tmp_path:
 
 
 def test_a_role_that_is_not_there_or_of_another_account_is_a_fault(cloud: CommandLine) -> None:
-    cloud.settings["NOVABATCH_ROLE_ARN"] = "arn:aws:iam::999999999999:role/nobody"
+    cloud.may_do_everything().settings["NOVABATCH_ROLE_ARN"] = "arn:aws:iam::999999999999:role/nobody"
     found = faults(cloud)
     assert set(found) == {"role", "pass role"}
     assert "GetRole nobody" in found["role"]
@@ -270,5 +270,5 @@ def test_a_store_that_ignores_conditions_is_found_out() -> None:
 
 
 def test_a_bus_that_is_not_there_is_a_fault(cloud: CommandLine) -> None:
-    cloud.settings["NOVABATCH_EVENT_BUS"] = "nowhere"
+    cloud.may_do_everything().settings["NOVABATCH_EVENT_BUS"] = "nowhere"
     assert list(faults(cloud)) == ["event bus"]

@@ -279,6 +279,7 @@ def test_every_error_names_the_thing_and_what_to_do(
 def test_every_refusal_of_aws_names_the_thing_and_what_to_do(
     desk: Callable[[Case], str], cloud: CommandLine, fresh_aws: Server, case: Case
 ) -> None:
+    cloud.may_do_everything()
     if case.calls:
         fresh_aws.control.add_faults(calls=list(case.calls))
     check(case, desk(case))

@@ -20,7 +20,7 @@ StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 OPERATOR = "operator"
-CODES = {"s3": "AccessDenied", "sqs": "AccessDenied"}
+CODES = {"s3": "AccessDenied", "sqs": "AccessDenied", "iam": "AccessDenied"}
 OF_A_KEY = "KMS.AccessDeniedException"  # AWS: SQS API, errors of SendMessage and ReceiveMessage; status 400
 
 
