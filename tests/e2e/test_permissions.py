@@ -92,7 +92,7 @@ def break_an_upload_off(running: Machine, media: Path) -> None:
 
 
 def split_a_chunk(running: Machine) -> None:
-    """Send two files that are larger than their sender says: they go into two chunks, the first is cleaned."""
+    """Send two files larger than their sender says: they go into two chunks, the first of all is cleaned."""
     files = []
     for name in ("one", "two"):
         key = f"proxy_video/{name}.mov"
