@@ -34,6 +34,16 @@ class Resolved:
         """Return the properties of a resource."""
         return self.value(self.parts["Resources"][resource]["Properties"])
 
+    def broken_rules(self) -> list[str]:
+        """Say what the template's rules have against the parameters."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.parts.get("Rules", {}).values()
+            if "RuleCondition" not in rule or self._holds(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._holds(assertion["Assert"])
+        ]
+
     def attached(self, role: str) -> Policies:
         """Return all that a role may do."""
         return Policies(self._documents(role))
@@ -67,6 +77,10 @@ class Resolved:
                 return self.value(between).join(self.value(several))
             case {"Fn::Split": [between, text]}:
                 return self.value(text).split(between)
+            case {"Fn::ImportValue": name}:
+                return self.value(name)
+            case {"Fn::FindInMap": [table, first, second]}:
+                return self.parts["Mappings"][table][self.value(first)][second]
             case dict():
                 return {k: v for k, each in part.items() if (v := self.value(each)) is not NOTHING}
             case list():
@@ -79,7 +93,8 @@ class Resolved:
     def _arn(self, name: str) -> str:
         each = self.parts["Resources"][name]
         named = {k: v for k, v in each["Properties"].items() if k in {"QueueName", "RoleName", "Name"}}
-        return ARNS[each["Type"]].format(partition=self.names["AWS::Partition"], **self.value(named))
+        known = {"RoleName": name, **self.value(named)}  # one without a name gets one of CloudFormation
+        return ARNS.get(each["Type"], name).format(partition=self.names["AWS::Partition"], **known)
 
     def _imported(self, name: str) -> Any:
         """Return an output of the first stack, whose parameters are the defaults."""
@@ -113,7 +128,7 @@ def resolved(given: Mapping[str, str], path: Path = template.RESOURCES, partitio
     """Give a template its parameters."""
     parts = template.read(path)
     values = {name: str(each.get("Default", "")) for name, each in parts["Parameters"].items()} | {**given}
-    lists = {name for name, each in parts["Parameters"].items() if each["Type"] == "CommaDelimitedList"}
+    lists = {name for name, each in parts["Parameters"].items() if re.match("CommaDel|List<", each["Type"])}
     return Resolved(
         parts,
         {
