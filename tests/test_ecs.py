@@ -1,14 +1,17 @@
-"""The second template, worked out as CloudFormation does: what a pass makes, who knows which secret, the knobs."""
+"""The second template, its functions worked out: what a pass makes, who knows which secret, the knobs."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.settings import PREFIX, Settings, variable
+from daemon.wiring import Parts
 from deploy.local import template
 from tests.resolved import Resolved, resolved
 
+SCALING = (template.FOLDER.parents[1] / "docs/scaling.md").read_text()
 GIVEN = {
     "Image": "novabatch:1",
     "VpcId": "vpc-1",
@@ -147,8 +150,7 @@ def test_every_consumer_is_given_the_same_settings() -> None:
 
 
 def test_what_the_page_of_scaling_tells_to_turn_can_be_turned() -> None:
-    page = (template.FOLDER.parents[1] / "docs/scaling.md").read_text()
-    told = set(re.findall(rf"{PREFIX}([A-Z_]+)", page))
+    told = set(re.findall(rf"{PREFIX}([A-Z_]+)", SCALING))
     assert {"MAX_FILES_PER_CHUNK", "CONCURRENCY", *NO_KNOBS[:1]} <= told
     turned = {each.removeprefix(PREFIX) for each in environment("Submit")}
     assert told - turned <= set(NO_KNOBS)
@@ -188,3 +190,41 @@ def test_rows_that_would_go_before_results_are_refused_before_a_task_starts(
 def test_a_task_that_is_sick_stays_in_the_names_that_prometheus_asks_for() -> None:
     for name in CONSUMERS:
         assert not {each for each in services().properties(f"{name}Discovery") if "Health" in each}
+
+
+# -- connections -------------------------------------------------------------------------------------------
+
+
+def tasks(word: str) -> int:
+    parameters = template.read(template.SERVICES)["Parameters"]
+    return sum(int(each["Default"]) for name, each in parameters.items() if name.endswith(f"Tasks{word}"))
+
+
+@pytest.fixture
+def connections(tmp_path: Path) -> tuple[int, int]:
+    """How many a task keeps, and how many it takes at most."""
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/novabatch.db")
+    pool: Any = Parts(settings, handlers=settings.concurrency).engine.pool
+    return pool.size(), pool.size() + pool._max_overflow
+
+
+def test_the_connections_of_the_page_of_scaling_are_those_a_task_takes(connections: tuple[int, int]) -> None:
+    kept, most = connections
+    found = re.findall(r"^  \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", SCALING, re.MULTILINE)
+    rows = [[int(number) for number in each] for each in found]
+    assert [row[0] for row in rows] == [tasks("AtLeast"), 6, tasks("AtMost")]
+    assert rows == [[n, n * kept, n * most, 2 * n * most] for n, *_ in rows]
+    assert f"{kept} to {most} for one consumer with the default of 8" in SCALING
+    allowed = [int(each) for each in re.findall(r"of\s+(\d+)\s+(?:carries|six|all)", SCALING)]
+    assert len(allowed) == len(rows)
+    assert all(row[3] < limit for row, limit in zip(rows, allowed, strict=True))
+
+
+@pytest.mark.parametrize("name", ["Submit", "JobState", "Cleanup"])
+def test_the_most_tasks_say_what_they_take_of_the_database(name: str, connections: tuple[int, int]) -> None:
+    parts = template.read(template.SERVICES)
+    said = parts["Parameters"][f"{name}TasksAtMost"]["Description"]
+    assert "keeps {} database connections and takes {} for moments".format(*connections) in said
+    deployment = parts["Resources"][f"{name}Service"]["Properties"]["DeploymentConfiguration"]
+    assert deployment["MaximumPercent"] == 200
+    assert "runs twice as many" in said
