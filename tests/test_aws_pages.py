@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = (template.FOLDER / "README.md").read_text()
 RECOVERY = (ROOT / "docs/recovery.md").read_text()
 BUCKET = "my-media-bucket"
-PREFIX_OF = {"ApplicationAutoScaling": "application-autoscaling"}  # else the same word in small letters
+PREFIXES = {  # else the same word in small letters
+    "ApplicationAutoScaling": ("application-autoscaling",),
+    "ServiceDiscovery": ("servicediscovery", "route53"),
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -87,10 +90,12 @@ def test_the_access_block_to_be_put_is_that_of_a_bucket_the_template_makes() -> 
 
 def test_the_permissions_of_who_deploys_name_every_service_of_the_templates() -> None:
     (table,) = re.findall(r"^\| stack \|.*?\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    services = "".join(re.findall(r"^\| \w[^|]*\|([^|]*)\|", table, re.MULTILINE))
     for path in template.FOLDER.glob("*.yaml"):
         for each in template.read(path)["Resources"].values():
             service = each["Type"].split("::")[1]
-            assert f"`{PREFIX_OF.get(service, service.lower())}`" in table, each["Type"]
+            for prefix in PREFIXES.get(service, (service.lower(),)):
+                assert f"`{prefix}`" in services, each["Type"]
     assert "AWS::Scheduler" not in "".join(path.read_text() for path in template.FOLDER.glob("*.yaml"))
     assert {"iam:PassRole", "iam:CreateServiceLinkedRole", "ecs:RunTask"} <= set(
         re.findall(r"`(\w+:\w+)`", table)

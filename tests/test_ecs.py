@@ -140,6 +140,12 @@ def test_lines_of_migration_and_command_line_have_streams_of_their_own() -> None
         options = container(name)["LogConfiguration"]["Options"]
         assert options["awslogs-group"] == "novabatch-JobStateLogs"
         assert options["awslogs-stream-prefix"] == name.lower()
+    told = re.findall(r"`([a-z-]+)/…`", (template.FOLDER.parents[1] / "docs/recovery.md").read_text())
+    prefixes = [
+        container(name)["LogConfiguration"]["Options"]["awslogs-stream-prefix"]
+        for name in ("Migrate", "Operator", "JobState")
+    ]
+    assert told == prefixes
 
 
 # -- knobs -------------------------------------------------------------------------------------------------
