@@ -43,7 +43,7 @@ def secret(name: str, **given: str) -> Any:
     return only["ValueFrom"]
 
 
-def agent(sid: str, **given: str) -> list[Any]:
+def at_the_start(sid: str, **given: str) -> list[Any]:
     """Return the resources of a statement of the role that starts tasks; none if it does not stand there."""
     (policy,) = services(**given).properties("ExecutionRole")["Policies"]
     found = [each["Resource"] for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == sid]
@@ -110,13 +110,16 @@ def test_with_one_secret_the_migration_has_that() -> None:
 
 
 def test_tasks_are_started_with_the_secrets_that_are_named_and_no_others() -> None:
-    assert agent("DatabaseUrl") == [GIVEN["DatabaseSecretArn"]]
-    assert agent("DatabaseUrl", MigrateSecretArn=DEPLOY_LOGIN) == [GIVEN["DatabaseSecretArn"], DEPLOY_LOGIN]
+    assert at_the_start("DatabaseUrl") == [GIVEN["DatabaseSecretArn"]]
+    assert at_the_start("DatabaseUrl", MigrateSecretArn=DEPLOY_LOGIN) == [
+        GIVEN["DatabaseSecretArn"],
+        DEPLOY_LOGIN,
+    ]
 
 
 def test_the_key_of_the_secrets_is_allowed_with_the_role_itself_so_that_no_task_starts_before() -> None:
-    assert agent("DecryptSecret") == []
-    assert agent("DecryptSecret", DatabaseSecretKeyArn="arn:key") == ["arn:key"]
+    assert at_the_start("DecryptSecret") == []
+    assert at_the_start("DecryptSecret", DatabaseSecretKeyArn="arn:key") == ["arn:key"]
     assert {each["Type"] for each in services().parts["Resources"].values()} & {
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
