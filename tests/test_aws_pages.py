@@ -4,19 +4,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
-from shutil import copy2
 from typing import Any
 
 import pytest
 
-from daemon.analysis_files import read_analyses
 from daemon.cli.program import VERBS
-from daemon.model_file import read_models
-from daemon.settings import PREFIX, load, variable
 from deploy.local import template
-from schemas.models import BUILT_IN
 from tests.resolved import resolved
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +21,6 @@ PREFIXES = {  # else the same word in small letters
     "ApplicationAutoScaling": ("application-autoscaling",),
     "ServiceDiscovery": ("servicediscovery", "route53"),
 }
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def written(name: str) -> Any:
@@ -137,7 +127,7 @@ def test_every_parameter_that_is_typed_is_one_of_its_template() -> None:
             assert set(re.findall(r"\b([A-Z]\w+)=", command)) <= known
 
 
-@pytest.mark.parametrize("block", blocks("bash"))
+@pytest.mark.parametrize("block", re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S))
 def test_what_is_to_be_typed_is_bash(block: str) -> None:
     done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -148,30 +138,45 @@ echo "$*" >> "$CALLS"
 case "$1 $2 $*" in
     *ClusterName*) echo the-cluster ;;
     *TaskNetwork*) echo the-network ;;
-    "ecs run-task"*) echo the-task ;;
+    "ecs run-task"*) echo "$TASK" ;;
+    "ecs wait"*) [ "$(grep -c 'ecs wait' "$CALLS")" -gt 1 ] ;;  # the first one takes too long
     "ecs describe-tasks"*) printf '3\\tEssential container in task exited\\n' ;;
 esac
 """
 
 
-def test_a_task_is_waited_for_and_its_exit_code_told(tmp_path: Path) -> None:
+def typed(folder: Path, command: str, task: str) -> tuple[str, list[str]]:
+    """Type a command after the page's functions; returns what it says, and the calls of ECS."""
     (functions,) = re.findall(r"^output\(\) \{.*?^\}\nrun_task\(\) \{.*?^\}$", PAGE, re.MULTILINE | re.DOTALL)
-    (tmp_path / "aws").write_text(STUB)
-    (tmp_path / "aws").chmod(0o755)
-    calls = tmp_path / "calls"
+    for name, text in (("aws", STUB), ("sleep", "#!/bin/sh\n")):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    calls = folder / "calls"
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     told = subprocess.run(
-        ["bash", "-ec", f"{functions}\nrun_task operator --overrides '{{\"a b\":1}}'"],
-        env={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CALLS": str(calls)},
+        ["bash", "-c", f"{functions}\n{command}"],
+        env={"PATH": path, "CALLS": str(calls), "TASK": task},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
+        timeout=30,
     )
-    assert told.stdout == "3\tEssential container in task exited\n"
-    run, wait, look = [each for each in calls.read_text().splitlines() if each.startswith("ecs")]
+    return told.stdout, [each for each in calls.read_text().splitlines() if each.startswith("ecs")]
+
+
+def test_a_task_is_waited_for_however_long_it_takes_and_its_exit_code_told(tmp_path: Path) -> None:
+    said, (run, *waits, look) = typed(tmp_path, "run_task operator --overrides '{\"a b\":1}'", "the-task")
+    assert said == "3\tEssential container in task exited\n"
     assert "--task-definition novabatch-services-operator" in run
     assert '--network-configuration the-network --overrides {"a b":1}' in run
-    assert wait == "ecs wait tasks-stopped --cluster the-cluster --tasks the-task"
+    assert waits == ["ecs wait tasks-stopped --cluster the-cluster --tasks the-task"] * 2
     assert "exitCode" in look
+
+
+@pytest.mark.parametrize("task", ["None", ""])
+def test_a_task_that_was_not_started_is_not_waited_for(tmp_path: Path, task: str) -> None:
+    said, calls = typed(tmp_path, "run_task migrate", task)
+    assert (said, len(calls)) == ("", 1)
 
 
 def test_the_tasks_and_outputs_that_are_typed_are_those_of_the_templates() -> None:
@@ -200,56 +205,3 @@ def test_commands_given_to_a_task_are_verbs_for_its_container() -> None:
     for (only,) in (each["containerOverrides"] for each in given):
         assert only["name"] == container["Name"]
         assert only["command"][0] in VERBS
-
-
-# -- an image with files of one's own ----------------------------------------------------------------------
-
-
-def own_image() -> tuple[dict[str, str], dict[str, str]]:
-    """Return what is copied where, and the variables."""
-    (text,) = blocks("dockerfile")
-    return (
-        dict(re.findall(r"^COPY (\S+) (\S+)$", text, re.MULTILINE)),
-        dict(re.findall(rf"({PREFIX}\w+)=(\S+)", text)),
-    )
-
-
-def test_the_image_with_own_files_names_them_in_settings_that_the_template_leaves_alone() -> None:
-    copies, variables = own_image()
-    assert variables == {
-        variable("models_file"): copies["models.json"],
-        variable("analyses_dir"): copies["analyses"],
-    }
-    for name in ("Submit", "JobState", "Cleanup", "Operator"):
-        (task,) = template.read(template.SERVICES)["Resources"][f"{name}Task"]["Properties"][
-            "ContainerDefinitions"
-        ]
-        assert not variables.keys() & {each["Name"] for each in task["Environment"]}
-        for mount in task["MountPoints"]:
-            assert not [each for each in copies.values() if each.startswith(mount["ContainerPath"])]
-
-
-def test_hadolint_has_no_complaint_about_the_image_with_own_files(tmp_path: Path) -> None:
-    (text,) = blocks("dockerfile")
-    (tmp_path / "Dockerfile").write_text(text)
-    program = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([program, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_own_files_are_read_from_where_the_image_has_them(tmp_path: Path) -> None:
-    copies, variables = own_image()
-    analyses, models = tmp_path / copies["analyses"].strip("/"), tmp_path / copies["models.json"].strip("/")
-    analyses.mkdir(parents=True)
-    copy2(ROOT / "examples/colours.py", analyses)
-    models.write_text(json.dumps({"models": [{"id": BUILT_IN[0].id, "slots": 7}]}))
-    subprocess.run(["chmod", "-R", "u=rwX,go=rX", analyses, models], check=True)
-    assert "chmod -R u=rwX,go=rX models.json analyses" in PAGE
-    settings = load(
-        **{
-            name.removeprefix(PREFIX).lower(): tmp_path / place.strip("/")
-            for name, place in variables.items()
-        }
-    )
-    assert "colours" in {each.name for each in read_analyses(settings)}
-    assert read_models(settings).models[0].slots == 7

@@ -1,5 +1,6 @@
 """The image: what goes in, what stays out, and that its build steps give a program that runs."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,8 +11,15 @@ from shutil import copy2, copytree, ignore_patterns
 
 import pytest
 
+from daemon.analysis_files import read_analyses
+from daemon.model_file import read_models
+from daemon.settings import PREFIX, load, variable
+from deploy.local import template
+from schemas.models import BUILT_IN
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = ROOT / "Dockerfile"
+PAGE = (template.FOLDER / "README.md").read_text()
 PLACE = "/opt/novabatch"
 Step = tuple[str, str]
 
@@ -97,3 +105,61 @@ def test_the_build_steps_give_a_program_that_needs_the_runtime_lock_only(built: 
     packages = {path.name.partition("-")[0].lower() for path in built.parent.parent.rglob("*.dist-info")}
     assert "novabatch" in packages
     assert not packages & {"pip", "setuptools", "wheel", "moto", "pytest", "flask", "hypothesis"}
+
+
+# -- an image with files of one's own ----------------------------------------------------------------------
+
+
+def own_dockerfile() -> str:
+    (text,) = re.findall(r"^```dockerfile\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+def own_image() -> tuple[dict[str, str], dict[str, str]]:
+    """Return what is copied where, and the variables."""
+    text = own_dockerfile()
+    return (
+        dict(re.findall(r"^COPY (\S+) (\S+)$", text, re.MULTILINE)),
+        dict(re.findall(rf"({PREFIX}\w+)=(\S+)", text)),
+    )
+
+
+def test_the_image_with_own_files_names_them_in_settings_that_the_template_leaves_alone() -> None:
+    copies, variables = own_image()
+    assert variables == {
+        variable("models_file"): copies["models.json"],
+        variable("analyses_dir"): copies["analyses"],
+    }
+    for name in ("Submit", "JobState", "Cleanup", "Operator"):
+        (task,) = template.read(template.SERVICES)["Resources"][f"{name}Task"]["Properties"][
+            "ContainerDefinitions"
+        ]
+        assert not variables.keys() & {each["Name"] for each in task["Environment"]}
+        for mount in task["MountPoints"]:
+            assert not [each for each in copies.values() if each.startswith(mount["ContainerPath"])]
+
+
+def test_hadolint_has_no_complaint_about_the_image_with_own_files(tmp_path: Path) -> None:
+    text = own_dockerfile()
+    (tmp_path / "Dockerfile").write_text(text)
+    program = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([program, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_own_files_are_read_from_where_the_image_has_them(tmp_path: Path) -> None:
+    copies, variables = own_image()
+    analyses, models = tmp_path / copies["analyses"].strip("/"), tmp_path / copies["models.json"].strip("/")
+    analyses.mkdir(parents=True)
+    copy2(ROOT / "examples/colours.py", analyses)
+    models.write_text(json.dumps({"models": [{"id": BUILT_IN[0].id, "slots": 7}]}))
+    subprocess.run(["chmod", "-R", "u=rwX,go=rX", analyses, models], check=True)
+    assert "chmod -R u=rwX,go=rX models.json analyses" in PAGE
+    settings = load(
+        **{
+            name.removeprefix(PREFIX).lower(): tmp_path / place.strip("/")
+            for name, place in variables.items()
+        }
+    )
+    assert "colours" in {each.name for each in read_analyses(settings)}
+    assert read_models(settings).models[0].slots == 7
