@@ -119,6 +119,12 @@ def test_the_schema_comes_between_a_pass_without_services_and_one_with_them() ->
     assert RECOVERY.index('MigrateImage="$REPOSITORY:2"') < RECOVERY.index("\nrun_task migrate ")
 
 
+def test_the_page_of_recovery_says_that_ecs_takes_no_first_deployment_back_and_how_all_tasks_end() -> None:
+    assert "A first deployment has none before it" in RECOVERY
+    restore = RECOVERY[RECOVERY.index("## A backup comes back") :]
+    assert restore.index("`RunServices=no` ends all tasks") < restore.index("`RunServices=yes` comes")
+
+
 def test_every_parameter_that_is_typed_is_one_of_its_template() -> None:
     for page in (PAGE, RECOVERY):
         for command in re.findall(r"aws cloudformation deploy(?:.*\\\n)*.*", page):
