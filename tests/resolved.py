@@ -77,8 +77,6 @@ class Resolved:
                 return self.value(between).join(self.value(several))
             case {"Fn::Split": [between, text]}:
                 return self.value(text).split(between)
-            case {"Fn::ImportValue": name}:
-                return self.value(name)
             case {"Fn::FindInMap": [table, first, second]}:
                 return self.parts["Mappings"][table][self.value(first)][second]
             case dict():

@@ -131,7 +131,7 @@ def test_the_key_of_the_secrets_is_allowed_with_the_role_itself_so_that_no_task_
 
 def test_a_task_of_the_command_line_may_do_what_an_operator_may_and_knows_all_settings() -> None:
     role = services().properties("OperatorRole")
-    assert role["ManagedPolicyArns"] == ["novabatch-OperatorPolicyArn"]
+    assert role["ManagedPolicyArns"] == ["OperatorPolicy"]
     assert "Policies" not in role
     serving = {variable("http_host"), variable("http_port")}
     assert environment("Operator").keys() == environment("Submit").keys() - serving
@@ -141,7 +141,7 @@ def test_a_task_of_the_command_line_may_do_what_an_operator_may_and_knows_all_se
 def test_lines_of_migration_and_command_line_have_streams_of_their_own() -> None:
     for name in ("Migrate", "Operator"):
         options = container(name)["LogConfiguration"]["Options"]
-        assert options["awslogs-group"] == "novabatch-JobStateLogs"
+        assert options["awslogs-group"] == "JobStateLogs"
         assert options["awslogs-stream-prefix"] == name.lower()
     told = re.findall(r"`([a-z-]+)/…`", (template.FOLDER.parents[1] / "docs/recovery.md").read_text())
     prefixes = [
