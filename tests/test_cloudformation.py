@@ -317,6 +317,18 @@ def test_the_other_templates_ask_only_for_what_the_first_gives(path: Path) -> No
     assert wanted <= given
 
 
+def test_all_policies_but_that_of_people_hang_on_the_consumers() -> None:
+    """README gives a machine of all three consumers just these."""
+    policies = resources(type="AWS::IAM::ManagedPolicy")
+    consumers = {"SubmitRole", "JobStateRole", "CleanupRole"}
+    attached = {
+        name
+        for name, each in policies.items()
+        if any(role["Ref"] in consumers for role in each.get("Roles", ()))
+    }
+    assert policies.keys() - attached == {"OperatorPolicy"}
+
+
 # -- what moto makes of them -------------------------------------------------------------------------------
 
 CHOSEN = {
