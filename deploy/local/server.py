@@ -26,6 +26,7 @@ from deploy.local.fault_layer import FaultLayer
 from deploy.local.faults import Faults
 from deploy.local.knobs import Knobs
 from deploy.local.permissions.guard import Guard
+from deploy.local.permissions.identities import Identities
 
 HOST = "127.0.0.1"
 
@@ -41,7 +42,7 @@ def build(knobs: Knobs) -> Admin:
     faults, calls = Faults(), Calls()
     engine = Engine(knobs, faults, s3_lock)
     api.apply(engine)
-    guard = Guard(DomainDispatcherApplication(create_backend_app))
+    guard = Guard(Identities(DomainDispatcherApplication(create_backend_app)))
     return Admin(FaultLayer(guard, faults, calls), engine, calls, guard)
 
 

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from daemon.cli import main
 from deploy.local import stack
+from deploy.local.permissions.roles import OPERATOR
 from tests.aws import OWN_CONFIGURATION
 
-OPERATOR = "operator"
 NOWHERE = "http://127.0.0.1:9"
 
 

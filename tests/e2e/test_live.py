@@ -12,7 +12,7 @@ from consumers.core.layout import REHEARSAL_ROOT
 from daemon.cli.live_files import pictures
 from deploy.local import processes
 from tests.cli.command_line import CommandLine
-from tests.e2e.machine import Machine, machine
+from tests.e2e.machine import Machine, machine, refused
 
 STEPS = ["files", "accepted", "planned", "copied", "job", "end", "results", "cleaned"]
 
@@ -56,7 +56,7 @@ def test_five_oddly_named_files_go_all_the_way_and_each_step_is_told(
     assert "model-invocation-job/" in told["job"]["detail"]
     assert "5 of 5 SUCCEEDED" in told["results"]["detail"]
     assert sorted(put(running)) == sorted(pictures())
-    assert running.local.server.control.permissions()["refused"] == []
+    assert refused(running) == []
     (batch,) = batches(running, tmp_path)
     assert 0 < Decimal(batch["cost_usd"]) <= Decimal(batch["estimate_usd"]) < Decimal("0.10")
 

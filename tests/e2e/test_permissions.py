@@ -14,7 +14,7 @@ from consumers.core import layout
 from consumers.core.lifecycle import BatchState
 from deploy.local import processes, stack
 from tests.cli.command_line import CommandLine
-from tests.e2e.machine import QUEUES, Machine, machine
+from tests.e2e.machine import QUEUES, Machine, machine, refused
 
 CALLERS = ("submit", "job-state", "cleanup", "operator")
 SOME_KEY = "proxy_video/upload.mov"
@@ -28,8 +28,6 @@ ELSEWHERE = {
     # Output that comes late is read an hour after a job was stopped; tests/stages/test_late_output.py.
     ("cleanup", "s3:GetObject", f"{BUCKET}/nova/batch/output/*"),
     ("cleanup", "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{stack.ACCOUNT}:{stack.STATE_QUEUE}"),
-    # The local STS knows nobody by a role; tests/cli/test_doctor_account.py.
-    ("operator", "iam:SimulatePrincipalPolicy", f"arn:aws:iam::{stack.ACCOUNT}:role/*"),
 }
 
 
@@ -50,7 +48,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         running.s3.put_bucket_versioning(Bucket=stack.BUCKET, VersioningConfiguration=versioning)
         live(running, media)
         operate(running, folder)
-        yield running.local.server.control.permissions()
+        yield {**running.local.server.control.permissions(), "refused": refused(running)}
 
 
 def live(running: Machine, media: Path) -> None:

@@ -2,24 +2,21 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
-
-from moto.iam.models import iam_backends
 
 from deploy.local.calls import Environ, caller_of, name_of
 from deploy.local.fault_layer import refuse
 from deploy.local.faults import CallFault
 from deploy.local.permissions.asked import asked, deletions
 from deploy.local.permissions.policy import Asked, Grant, Policies
-from deploy.local.stack import ACCOUNT, JOB_NAME_PREFIX, REGION
+from deploy.local.permissions.roles import policies_of, role_of
+from deploy.local.stack import ACCOUNT
 
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-OPERATOR = "operator"
 CODES = {"s3": "AccessDenied", "sqs": "AccessDenied", "iam": "AccessDenied"}
 OF_A_KEY = "KMS.AccessDeniedException"  # AWS: SQS API, errors of SendMessage and ReceiveMessage; status 400
 
@@ -90,32 +87,13 @@ class Guard:
         found = policies.allowing(each)
         with self._lock:
             self._used |= {(caller, grant) for grant in found}
-            if not found and not _compiled(tuple(_documents(caller))).allowing(each):
+            own = policies_of(caller)
+            if not found and own and not own.allowing(each):
                 self._refused.add((caller, each.action, each.resource))
         return bool(found)
 
     def _policies(self, caller: str) -> Policies | None:
-        documents = tuple(_documents(caller))
-        more = self._denied.get(caller)
-        return _compiled((*documents, more) if more else documents) if documents else None
-
-
-@lru_cache
-def _compiled(documents: tuple[str, ...]) -> Policies:
-    return Policies(map(json.loads, documents))
-
-
-def _documents(caller: str) -> Iterator[str]:
-    """Return the policies of the role that a caller's name ends, or that people are given."""
-    iam = iam_backends[ACCOUNT]["aws"]
-    if caller == OPERATOR:
-        named = [each for each in iam.managed_policies.values() if "OperatorPolicy" in each.name]
-    else:
-        name = f"{JOB_NAME_PREFIX}-{REGION}-{caller}"
-        roles = [role for role in list(iam.roles.values()) if role.name == name]
-        named = [policy for role in roles for policy in list(role.managed_policies.values())]
-    for each in named:
-        yield next(version.document for version in each.versions if version.is_default)
+        return policies_of(caller, self._denied.get(caller, ""))
 
 
 def _told(grant: Grant) -> tuple[str, str, str]:
@@ -124,7 +102,7 @@ def _told(grant: Grant) -> tuple[str, str, str]:
 
 def _why(caller: str, each: Asked) -> str:
     """Say it as IAM does (AWS: IAM, troubleshoot access denied messages)."""
-    who = f"arn:aws:sts::{ACCOUNT}:assumed-role/{JOB_NAME_PREFIX}-{REGION}-{caller}/local"
+    who = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role_of(caller)}/local"
     return (
         f"User: {who} is not authorized to perform: {each.action} on resource: {each.resource} "
         f"because no identity-based policy allows the {each.action} action"
