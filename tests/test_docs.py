@@ -72,6 +72,7 @@ def test_every_setting_in_the_readme_exists() -> None:
         "docs/scaling.md",
         "docs/licences.md",
         "deploy/cloudformation/README.md",
+        "deploy/postgresql/README.md",
         "deploy/systemd/README.md",
         "docs/contract/README.md",
     ],
