@@ -154,7 +154,7 @@ def test_the_script_stops_where_the_schema_is_anothers_leaves_nothing_and_runs_o
         script.write_text(made.script())
         superuser = same_login(postgres.url, admin)
         run(superuser, "ALTER SCHEMA public OWNER TO CURRENT_USER; GRANT ALL ON SCHEMA public TO PUBLIC")
-        command = [client(), "--no-psqlrc", "--file", script]
+        command = [str(client()), "--no-psqlrc", "--file", str(script)]
         done = subprocess.run(
             command, env=surroundings(admin), capture_output=True, text=True, check=False, timeout=30
         )

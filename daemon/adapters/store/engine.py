@@ -13,10 +13,12 @@ from consumers.core.faults import Rejected
 
 SQLITE_WAIT_MS = 20_000
 ASK_AGAIN = (0.001, 0.006)
-_POSTGRES_OPTIONS = (
-    "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=20000 "
-    "-c idle_in_transaction_session_timeout=60000"
-)
+_POSTGRES_SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": "60s",
+    "lock_timeout": "20s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 
 class UrlWithoutFile(ValueError):
@@ -67,14 +69,30 @@ def _reason(error: Exception) -> str:
 def _postgres(url: URL, threads: int) -> Engine:
     if "@" in (url.host or ""):  # the end of a password, which a driver would name as a host not found
         raise ValueError("an @ stands in the password")
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=threads,
         max_overflow=threads,
         pool_recycle=1800,
         hide_parameters=True,
-        connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 10},
+        connect_args={"connect_timeout": 10},
     )
+    event.listen(engine, "connect", _limit)
+    return engine
+
+
+def _limit(connection: Any, _: object) -> None:
+    """Set what holds for a whole session, in one statement.
+
+    Not by options of the connection, which proxies and poolers refuse; and outside a transaction, whose
+    rollback would take it back.
+    """
+    settings = ", ".join(
+        f"set_config('{name}', '{value}', false)" for name, value in _POSTGRES_SETTINGS.items()
+    )
+    connection.autocommit = True
+    connection.execute(f"SELECT {settings}").close()
+    connection.autocommit = False
 
 
 def _sqlite(url: URL, threads: int) -> Engine:
