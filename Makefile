@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 # uv trusts what this machine trusts.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help venv demo up test endurance bench check format audit pages pictures lock clean
+.PHONY: help venv demo up test endurance bench check format audit pages pictures lock wheel clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -71,5 +71,13 @@ pictures: $(READY) ## draw the dashboards of five failures into FOLDER, each und
 lock: $(READY) ## renew both lock files from pyproject.toml
 	$(BIN)/python .ci/locks.py
 
-clean: ## remove the virtual environment and the local state
-	rm -rf $(VENV) .local
+wheel: ## dist/novabatch-….whl for a machine of its own; what builds it is hash-locked and fetched for that alone
+	rm -rf build dist
+	$(PYTHON) -m venv build/tools
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements-dev.txt > build/tools/lock.txt
+	build/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r build/tools/lock.txt
+	build/tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+
+clean: ## remove the virtual environment, the local state and what was built
+	rm -rf $(VENV) .local build dist

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.settings import LONGEST_POLL, PREFIX, Role, Settings, variable
+from deploy.local import stack
+from tests.resolved import resolved
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ROOT / "deploy/systemd"
@@ -91,3 +93,10 @@ def test_the_environment_file_names_settings_that_there_are_and_all_that_have_no
     assert {name for name in map(variable, Settings.needed) if named.get(name) == ""} == {
         variable(name) for name in Settings.needed
     }
+
+
+def test_the_environment_file_names_bedrocks_role_as_the_template_makes_it() -> None:
+    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", (UNITS / "novabatch.env").read_text(), re.MULTILINE))
+    assert given["AWS_REGION"] == stack.REGION
+    role = resolved({"BucketName": given["NOVABATCH_BUCKET"]}).value({"Fn::GetAtt": ["BedrockRole", "Arn"]})
+    assert given["NOVABATCH_ROLE_ARN"] == role
