@@ -1,4 +1,4 @@
-"""Claims: what taking a row costs while history grows, beside one bare guarded UPDATE."""
+"""Claims: what taking a row costs while history grows, and while others want the same."""
 
 import sqlite3
 import tempfile
@@ -18,8 +18,8 @@ from consumers.core.faults import Fault
 from consumers.core.gate import Room
 from consumers.core.rows import Gate, Leased
 from daemon.adapters.store import SqlStore, make_engine
-from daemon.adapters.store.slots import free_claim
 from tests.bench import child
+from tests.bench.claim_crowd import crowded, undo
 from tests.bench.history import grow
 from tests.bench.rounds import each, interleaved
 from tests.bench.table import Scale, Table, Target
@@ -40,13 +40,14 @@ Database = Callable[[], AbstractContextManager[str]]
 
 
 def tables(scale: Scale) -> Iterator[Table]:
-    """Measure on SQLite, on PostgreSQL where there is one, then several writers on SQLite."""
+    """Measure on SQLite, on PostgreSQL where there is one, each with several who work at once."""
     with tempfile.TemporaryDirectory() as folder:
         yield compared("SQLite", partial(sqlite_database, Path(folder)), scale)
     if scale is not Scale.TINY:
         with postgres_server() as server:
             if server is not None:
                 yield compared("PostgreSQL", server.database, scale)
+                yield crowded(server, scale)
     with tempfile.TemporaryDirectory() as folder:
         yield _writers(Path(folder), scale)
 
@@ -168,12 +169,6 @@ def _claim(place: Place, times: int) -> float:
         undo(place.store, chunk_id)
         place.store.release(held)
     return sorted(took)[times // 2]
-
-
-def undo(store: SqlStore, chunk_id: str) -> None:
-    """Take a claim back, as if it had not been made."""
-    with store.database.write() as connection:
-        free_claim(connection, chunk_id)
 
 
 def _next(place: Place, times: int) -> float:

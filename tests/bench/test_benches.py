@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 from deploy.local.processes import ROOT
-from tests.bench import NAMES, claim
+from tests.bench import NAMES, claim, claim_crowd
 from tests.bench.__main__ import judge
 from tests.bench.table import Scale, Table, Target
 from tests.databases import Postgres
@@ -28,6 +28,7 @@ def test_every_bench_stands_on_the_page_of_figures() -> None:
 
 def test_claims_are_measured_on_postgresql_too(postgres: Postgres) -> None:
     assert claim.compared("PostgreSQL", postgres.database, Scale.TINY).rows
+    assert len(claim_crowd.crowded(postgres, Scale.TINY).rows) == 4
 
 
 def test_only_what_is_missed_without_a_reason_ends_a_run_with_1(
