@@ -102,7 +102,7 @@ def test_the_image_is_built_for_the_processor_that_the_template_asks_for() -> No
 
 
 def test_both_logins_of_the_roles_become_secrets_and_each_goes_where_it_belongs() -> None:
-    roles = (ROOT / "deploy/postgresql/roles.sql").read_text()
+    roles = (ROOT / "deploy/postgresql/README.md").read_text()
     secrets = dict(re.findall(r"^(\w+)=\$\(aws secretsmanager.*\n.*psycopg://(\w+):", PAGE, re.MULTILINE))
     assert secrets == {"DEPLOY_SECRET": "novabatch_deploy", "APP_SECRET": "novabatch_app"}
     assert all(f"CREATE ROLE {login} LOGIN" in roles for login in secrets.values())
