@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -27,12 +28,26 @@ class NotStartedError(RuntimeError):
     """A process did not come up."""
 
 
+class Process(Protocol):
+    """What is asked of a process: as `subprocess` has it, whoever started it."""
+
+    @property
+    def pid(self) -> int: ...  # noqa: D102
+    @property
+    def returncode(self) -> int | None: ...  # noqa: D102
+    def poll(self) -> int | None: ...  # noqa: D102
+    def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+    def send_signal(self, sig: int) -> None: ...  # noqa: D102
+    def terminate(self) -> None: ...  # noqa: D102
+    def kill(self) -> None: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Child:
     """A process this one started."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     log_begins: int = 0
 
@@ -82,6 +97,11 @@ def start(
             preexec_fn=_die_with_parent if LIBC else None,  # noqa: PLW1509  # it only calls prctl
         )
     return Child(name, process, log, begins)
+
+
+def start_novabatch(name: str, words: Sequence[str], environment: Mapping[str, str], logs: Path) -> Child:
+    """Start `novabatch` with these words, as its user does."""
+    return start(name, [sys.executable, "-m", "daemon", *words], environment, logs)
 
 
 def _python_path(environment: Mapping[str, str]) -> str:

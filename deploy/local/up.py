@@ -19,6 +19,8 @@ LISTENS = re.compile(r"^.*http_listening.*$", re.MULTILINE)
 PORT = re.compile(r"port\W+([0-9]+)")
 IN_USE = "Address already in use"
 CONSUMER_PORTS = {"submit": 9100, "job_state": 9101, "cleanup": 9102}
+Launch = Callable[[str, Sequence[str], Mapping[str, str], Path], Child]
+"""Starts a process of the product: its name, the words of its command, environment, folder of logs."""
 
 
 class CannotStartError(Exception):
@@ -35,6 +37,7 @@ class Local:
     consumers: dict[str, Child] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=lambda: dict(CONSUMER_PORTS))
+    launch: Launch = processes.start_novabatch
 
     def consumer_environment(self) -> dict[str, str]:
         """Return the whole environment of a process of the product."""
@@ -80,6 +83,7 @@ def running(
     consumers: bool = True,
     step_seconds: float = 0.5,
     more: Mapping[str, str] = MappingProxyType({}),
+    launch: Launch = processes.start_novabatch,
 ) -> Iterator[Local]:
     """Run the environment, with ``more`` settings, for as long as the block lasts.
 
@@ -92,7 +96,7 @@ def running(
         server = _server(directory, port, step_seconds)
         started.append(server.child)
         stack.create(server.url)
-        local = Local(directory, server, {**settings(directory, server.url), **more})
+        local = Local(directory, server, {**settings(directory, server.url), **more}, launch=launch)
         write_environment(directory / "env", local.environment)
         _migrate(local)
         if consumers:
@@ -115,8 +119,7 @@ def start_consumer(local: Local, name: str) -> Child:
         "NOVABATCH_HTTP_PORT": str(port),
         "AWS_ACCESS_KEY_ID": stack.caller(name),
     }
-    command = [sys.executable, "-m", "daemon", "run", name]
-    child = processes.start(name, command, environment, local.directory / "logs")
+    child = local.launch(name, ["run", name], environment, local.directory / "logs")
     local.consumers[name] = child
     return child
 
@@ -165,8 +168,7 @@ def _server(directory: Path, port: int | None, step_seconds: float) -> Server:
 
 
 def _migrate(local: Local) -> None:
-    command = [sys.executable, "-m", "daemon", "migrate"]
-    child = processes.start("migrate", command, local.consumer_environment(), local.directory / "logs")
+    child = local.launch("migrate", ["migrate"], local.consumer_environment(), local.directory / "logs")
     if child.process.wait():
         raise CannotStartError(f"novabatch migrate failed:\n{child.tail()}")
 

@@ -16,6 +16,7 @@ from daemon.adapters.store import SqlStore, make_engine, migrate
 from deploy.local import processes, stack, up
 from deploy.local.permissions.roles import OPERATOR, role_of
 from deploy.local.up import Local
+from tests.e2e import forks
 
 QUICK = {
     "NOVABATCH_MIN_RECORDS": "2",
@@ -155,7 +156,9 @@ def machine(
     Whatever it was made to do, no role may have been too narrow for it.
     """
     environment: Mapping[str, str] = {**QUICK, **settings}
-    with up.running(directory, port=0, consumers=False, step_seconds=step_seconds) as local:
+    with up.running(
+        directory, port=0, consumers=False, step_seconds=step_seconds, launch=forks.launch
+    ) as local:
         local.environment |= environment
         local.server.control.set(min_records=int(environment["NOVABATCH_MIN_RECORDS"]))
         local.wanted = dict.fromkeys(CONSUMERS, 0)

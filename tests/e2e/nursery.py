@@ -11,7 +11,15 @@ from botocore.loaders import JSONFileLoader, Loader
 
 from daemon.adapters import aws
 
-MODULES = ("daemon.run", "consumers.submit", "consumers.job_state", "consumers.cleanup")
+MODULES = (
+    "alembic.command",
+    "consumers.cleanup",
+    "consumers.job_state",
+    "consumers.submit",
+    "daemon.cli.running",
+    "daemon.cli.access",
+    "daemon.run",
+)
 
 
 class ReadOnce(JSONFileLoader):
