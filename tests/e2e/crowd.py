@@ -1,7 +1,5 @@
 """Three submit processes over one PostgreSQL, all after the same ten slots."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.local import processes
-from deploy.local.processes import ROOT
 from tests.e2e import forks
 from tests.e2e.machine import Machine, machine
 
@@ -67,9 +64,9 @@ def let_go(running: Machine) -> None:
 
 def steer(running: Machine, verb: str) -> None:
     """Run ``novabatch pause submit`` or its counterpart."""
-    command = [sys.executable, "-m", "daemon", verb, "submit"]
-    environment = running.local.consumer_environment()
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=60)
+    local = running.local
+    child = forks.launch(verb, [verb, "submit"], local.consumer_environment(), local.directory / "logs")
+    assert child.process.wait(60) == 0, child.tail()
 
 
 def wait(condition: Callable[[], bool]) -> None:

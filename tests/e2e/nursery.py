@@ -16,8 +16,11 @@ MODULES = (
     "consumers.cleanup",
     "consumers.job_state",
     "consumers.submit",
-    "daemon.cli.running",
     "daemon.cli.access",
+    "daemon.cli.rebuilding",
+    "daemon.cli.reconciling",
+    "daemon.cli.running",
+    "daemon.cli.steering",
     "daemon.run",
 )
 

@@ -1,7 +1,6 @@
 """The database is gone, or an old backup takes its place: one command, and nothing is bought again."""
 
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ import pytest
 from consumers.core.lifecycle import ChunkState
 from daemon.adapters.store import SqlStore, make_engine, migrate
 from deploy.local import processes
+from tests.e2e import forks
 from tests.e2e.machine import CONSUMERS, Machine, machine
 from tests.e2e.shift import Shift
 
@@ -60,8 +60,7 @@ def lose_database(consumers: Shift, backup: Path | None = None) -> None:
 
 
 def novabatch(running: Machine, folder: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "daemon", *words]
-    child = processes.start(words[0], command, running.local.consumer_environment(), folder / "logs")
+    child = forks.launch(words[0], words, running.local.consumer_environment(), folder / "logs")
     assert child.process.wait(60) == 0, child.tail()
 
 

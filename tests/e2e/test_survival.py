@@ -1,7 +1,6 @@
 """Kill -9 at any instant, lost events: the same results, and exactly as many Bedrock jobs."""
 
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,10 +127,8 @@ def test_without_a_single_event_reconcile_brings_every_batch_to_its_end(tmp_path
         batch_id = running.post("deaf", running.originals("deaf", FILES), analysis_types=TYPES)
 
         def ended_after_a_pass() -> bool:
-            command = [sys.executable, "-m", "daemon", "reconcile"]
-            child = processes.start(
-                "reconcile", command, running.local.consumer_environment(), tmp_path / "logs"
-            )
+            environment = running.local.consumer_environment()
+            child = forks.launch("reconcile", ["reconcile"], environment, tmp_path / "logs")
             assert child.process.wait(60) == 0, child.tail()
             return running.ended(batch_id)
 
