@@ -43,7 +43,7 @@ bench: $(READY) ## figures beside a naive way and the limit; NAME=copy for one, 
 
 endurance: $(READY) ## the tests that take minutes: five days of an archive, a kill at every call, a crash behind every write
 	$(BIN)/python -m pytest -m endurance -n 0 -s
-	NOVABATCH_TEST_SWEEPS=all $(BIN)/python -m pytest tests/stages --timeout 3600
+	NOVABATCH_TEST_SWEEPS=all $(BIN)/python -m pytest tests/stages tests/daemon/test_l*_machine.py --timeout 3600
 
 check: $(READY) ## style, types, and locks in step with pyproject.toml
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from schemas.messages import PlanBatch, SettleBatch
 from schemas.queues import Queue
 from tests.daemon.bench import VISIBILITY, Bench
 from tests.daemon.parked import Crash, Parked
+from tests.depth import examples
 
 ROWS = [f"b{number:020}" for number in range(3)]
 HOSTILE = '{"type": "dance"}'
@@ -294,5 +295,7 @@ class LeaseMachine(RuleBasedStateMachine):
         worker.flush()
 
 
-LeaseMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+LeaseMachine.TestCase.settings = settings(
+    max_examples=examples(50, 150), stateful_step_count=40, deadline=None
+)
 TestLeases = LeaseMachine.TestCase

@@ -10,6 +10,7 @@ from consumers.core.faults import PassingFault, Throttled
 from consumers.core.rows import Leased
 from consumers.core.world import Done, Later, Outcome, World
 from tests.daemon.bench import BODY, VISIBILITY, Bench
+from tests.depth import examples
 
 CALLS = st.sampled_from(["receive", "extend", "delete", "bury"])
 HOSTILE = '{"type": "dance"}'
@@ -129,5 +130,5 @@ class LoopMachine(RuleBasedStateMachine):
         assert self.bench.mailbox.messages == {}
 
 
-LoopMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LoopMachine.TestCase.settings = settings(max_examples=examples(30, 60), stateful_step_count=30, deadline=None)
 TestLoop = LoopMachine.TestCase

@@ -5,7 +5,6 @@ the same behind wherever it strikes: one crash after each effect stands for all.
 NOVABATCH_TEST_SWEEPS=all only the first effect of each kind and the last of all are struck.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
@@ -17,6 +16,7 @@ from sqlalchemy import Row, Select, Table, select
 from daemon.adapters.columns import Time
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import metadata
+from tests.depth import IN_ALL
 from tests.fakes.calls import OnCall, ignore
 from tests.stages.simulation import Crash, Simulation
 
@@ -29,8 +29,6 @@ LEASE_THAT_RUNS_OUT_AT_ONCE = -1.0
 Points = Callable[[Sequence[str]], list[int]]
 IN_FULL = [pytest.mark.endurance, pytest.mark.timeout(3600)]
 """The marks of a sweep that takes minutes."""
-IN_ALL = os.environ.get("NOVABATCH_TEST_SWEEPS") == "all"
-"""Whether sweeps strike everywhere."""
 
 
 def record(sim: Simulation) -> list[str]:
@@ -71,8 +69,17 @@ def usual(calls: Sequence[str]) -> list[int]:
 
 
 def usual_of_any_call(calls: Sequence[str]) -> list[int]:
-    """Return the first and the last of each kind of call where time allows, else the first."""
-    return of_each_kind(calls) if IN_ALL else firsts(calls)
+    """Return the first and the last of each kind of call where time allows, else fewer of them.
+
+    Then of what the store is asked, whose faults all come from one border, a stage's first call is struck and
+    the first of each kind that has written something.
+    """
+    if IN_ALL:
+        return of_each_kind(calls)
+    every = firsts(calls)
+    asked = [n for n in every if " store." in calls[n - 1] and not calls[n - 1].endswith(" done")]
+    first_of_stage = {calls[n - 1].partition(" ")[0]: n for n in reversed(asked)}
+    return sorted({*every} - {*asked} | {*first_of_stage.values()})
 
 
 def _kind(call: str) -> str:
@@ -80,9 +87,16 @@ def _kind(call: str) -> str:
     return re.sub("[0-9a-f]*[0-9][0-9a-f]*", "", call)
 
 
-def every_seventh(calls: Sequence[str]) -> list[int]:
-    """Return one effect of seven."""
-    return effects(calls)[::7]
+def beyond(known: Sequence[str]) -> Points:
+    """Strike the first effect of each kind that is not among ``known`` calls, and the last of all."""
+    kinds = {_kind(call) for call in known}
+
+    def points(calls: Sequence[str]) -> list[int]:
+        everything = effects(calls)
+        new = [n for n in firsts(calls, everything) if _kind(calls[n - 1]) not in kinds]
+        return sorted({*new, everything[-1]})
+
+    return points
 
 
 def crash_everywhere(

@@ -1,5 +1,6 @@
 """What an earlier system bought comes in, folder or flat, once and only once, and nothing is bought."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from tests.stages.conftest import NewSimulation
 from tests.stages.loss import known_of, lose_and_restore
 from tests.stages.moments import at_call
 from tests.stages.simulation import Crash, Simulation
-from tests.stages.sweeps import crash_everywhere
+from tests.stages.sweeps import IN_FULL, Points, crash_everywhere, effects, firsts, usual
 
 
 def adopt(sim: Simulation, source: str, model: str | None = None) -> str:
@@ -226,14 +227,26 @@ def test_a_job_that_was_taken_in_by_its_arn_is_not_taken_in_by_its_uri(sim: Simu
     assert refusal(sim, f"s3://media/{foreign.FOLDER}")[0] == "known_job"
 
 
-def test_an_adoption_survives_a_crash_at_any_kind_of_call(simulate: NewSimulation) -> None:
+def behind_pages(calls: Sequence[str]) -> list[int]:
+    """Strike in the middle of an object: behind a page of it that stands, both times that it is read."""
+    pages = [n for n in effects(calls) if "store.adopt_page" in calls[n - 1] or "store.save " in calls[n - 1]]
+    return firsts(calls, pages)
+
+
+@pytest.mark.parametrize(
+    ("videos", "points"), [(30, usual), (1050, behind_pages), pytest.param(1050, usual, marks=IN_FULL)]
+)
+def test_an_adoption_survives_a_crash_at_any_kind_of_call(
+    simulate: NewSimulation, videos: int, points: Points
+) -> None:
+    """Of the first object's lines a page holds a thousand, and 300 when it is read for its answers."""
     sources: list[str] = []
 
     def make(lease_seconds: float) -> Simulation:
         sim = simulate(lease_seconds=lease_seconds)
-        written = foreign.lines(1100, bad=2)
-        foreign.put(sim, foreign.FOLDER, written[:1050], "a")
-        foreign.put(sim, foreign.FOLDER, [*written[1050:], {"recordId": "padding-0", **answer("y")}], "b")
+        written = foreign.lines(videos + 50, bad=2)
+        foreign.put(sim, foreign.FOLDER, written[:videos], "a")
+        foreign.put(sim, foreign.FOLDER, [*written[videos:], {"recordId": "padding-0", **answer("y")}], "b")
         sources.append(foreign.job(sim, written))
         sim.post(AdoptJob(source=sources[-1]))
         return sim
@@ -242,7 +255,7 @@ def test_an_adoption_survives_a_crash_at_any_kind_of_call(simulate: NewSimulatio
         batch_id = layout.batch_id(f"adopt:{sources[-1]}")
         return known_of(sim, batch_id), sim.objects.text(layout.plan_key(batch_id))
 
-    crash_everywhere(make, Simulation.run, outcome)
+    crash_everywhere(make, Simulation.run, outcome, points)
 
 
 def test_one_that_nobody_goes_on_with_is_taken_up_by_the_reconciler(sim: Simulation) -> None:

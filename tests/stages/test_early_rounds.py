@@ -142,18 +142,18 @@ def test_a_last_chunk_that_ends_while_its_batch_is_being_looked_at_is_not_missed
 
 
 def test_many_chunks_with_one_failure_each_fill_a_chunk_together(sim: Simulation) -> None:
-    """More chunks than a page of them, so that whoever looks at a few only never fills one."""
+    """More chunks than somebody looks at who looks at a few only: he never fills one."""
     small = Simulation(sim.store, slots=20, min_records=1)
     small.small_chunks(1)
-    for number in range(1, 121):
+    for number in range(1, 46):
         small.answers.plan(f"file-{number}:combined", error(503))
-    batch_id = small.submit(small.media(160))
-    small.policy = replace(small.policy, max_files_per_chunk=110)
-    for _ in range(6):
+    batch_id = small.submit(small.media(70))
+    small.policy = replace(small.policy, max_files_per_chunk=40)
+    for _ in range(3):
         small.finish_jobs()
-    assert waiting(small, batch_id) > 40
-    assert rounds(small, batch_id)[160:] == [1]
-    assert len(small.store.chunk_files(layout.chunk_id(batch_id, 160))) == 110
+    assert waiting(small, batch_id) > 10
+    assert rounds(small, batch_id)[70:] == [1]
+    assert len(small.store.chunk_files(layout.chunk_id(batch_id, 70))) == 40
 
 
 def test_a_worse_second_try_leaves_nothing_that_waits(sim: Simulation) -> None:

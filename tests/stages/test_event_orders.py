@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from consumers.core.lifecycle import JobStatus
 from daemon.adapters.store import SqlStore
@@ -18,6 +18,7 @@ from schemas.job_events import JobStateChange
 from schemas.parsing import parse
 from schemas.queues import Queue
 from tests.contracts.planting import prove
+from tests.depth import examples
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import emptied
 from tests.stages.simulation import Simulation
@@ -152,30 +153,34 @@ def every_event(data: st.DataObject) -> list[Any]:
     return drawn
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[*HealthCheck])
+@pytest.fixture
+def quiet(kept_sqlite: Engine) -> list[tuple[Any, ...]]:
+    """The rows of a quiet day."""
+    return in_peace(emptied(kept_sqlite))
+
+
+@settings(max_examples=examples(4, 8), deadline=None, suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_doubled_shuffled_and_foreign_events_end_in_the_rows_of_a_quiet_day(
-    sqlite_store: SqlStore, data: st.DataObject
+    kept_sqlite: Engine, quiet: list[tuple[Any, ...]], data: st.DataObject
 ) -> None:
-    expected = in_peace(emptied(sqlite_store.engine))
-    sim = bought(emptied(sqlite_store.engine))
+    sim = bought(emptied(kept_sqlite))
     play(sim, every_event(data))
     settle(sim)
-    assert rows(sim.store) == expected
+    assert rows(sim.store) == quiet
     assert not sim.dead
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(6, 12), deadline=None, suppress_health_check=[*HealthCheck])
 @given(drawn=st.lists(steps, max_size=25))
 def test_any_events_between_any_steps_of_the_jobs_end_in_the_same_rows(
-    sqlite_store: SqlStore, drawn: list[Any]
+    kept_sqlite: Engine, quiet: list[tuple[Any, ...]], drawn: list[Any]
 ) -> None:
-    expected = in_peace(emptied(sqlite_store.engine))
-    sim = bought(emptied(sqlite_store.engine))
+    sim = bought(emptied(kept_sqlite))
     play(sim, drawn)
     settle(sim)
     sim.reconcile(2)
-    assert rows(sim.store) == expected
+    assert rows(sim.store) == quiet
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -14,6 +14,7 @@ from consumers.core.lifecycle import BatchState, JobStatus
 from schemas.facts import Reconciled
 from schemas.job_events import JobStateChange
 from schemas.messages import SubmitChunk
+from tests.depth import examples
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
 
@@ -127,7 +128,7 @@ def archive_of(simulate: NewSimulation, chunks: int, minutes: Span) -> Archive:
 def test_an_archive_goes_through_with_its_slots_full_and_nothing_left_to_the_reconciler(
     simulate: NewSimulation,
 ) -> None:
-    archive = archive_of(simulate, 200, (15, 25))
+    archive = archive_of(simulate, examples(100, 200), (15, 25))
     check(archive, archive.run())
     assert archive.sent_for_each() <= 3.2
 

@@ -19,7 +19,7 @@ from tests.stages.bedrock_answers import answer, error
 from tests.stages.conftest import NewSimulation
 from tests.stages.loss import lose_database, restore
 from tests.stages.simulation import Simulation
-from tests.stages.sweeps import crash_everywhere, effects
+from tests.stages.sweeps import crash_everywhere
 
 SECRET = "Smith's pool"
 KEY = f"proxy_video/{SECRET}, 7.mov"
@@ -175,7 +175,7 @@ def test_a_crash_at_any_instant_ends_in_the_same(simulate: NewSimulation) -> Non
             bill(sim, batches[0]),
         )
 
-    crash_everywhere(make, act, outcome, effects)
+    crash_everywhere(make, act, outcome)
 
 
 def test_the_same_message_again_changes_nothing(sim: Simulation) -> None:

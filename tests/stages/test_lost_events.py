@@ -14,6 +14,7 @@ from daemon.adapters.columns import Time
 from daemon.adapters.store import SqlStore
 from daemon.adapters.tables import batches, chunks, findings, jobs, records
 from schemas.job_events import JobStateChange
+from tests.depth import examples
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
@@ -45,7 +46,11 @@ def five_times_shuffled(events: Events, dice: Random) -> Events:
 def test_what_becomes_of_events_changes_no_row(simulate: NewSimulation, delivery: Delivery) -> None:
     quiet = rows(played(simulate, each_once, Random(0)).store)
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=examples(4, 8),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
     @given(st.randoms(use_true_random=False))
     def same(dice: Random) -> None:
         assert rows(played(simulate, delivery, dice).store) == quiet

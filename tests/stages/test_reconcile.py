@@ -12,6 +12,7 @@ from daemon.adapters.tables import findings
 from schemas.facts import FindingMade, ReconcilerRan
 from schemas.job_events import JobStateChange
 from schemas.messages import PlanBatch, Reconcile, SubmitBatch
+from tests.depth import examples
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
 
@@ -83,7 +84,9 @@ def test_a_plan_nobody_continues_is_taken_up(sim: Simulation) -> None:
     assert not [message for message in sim.queue if isinstance(message, PlanBatch)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(10, 25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_events_in_any_order_doubled_and_late_end_in_the_same_rows(
     simulate: NewSimulation, data: st.DataObject

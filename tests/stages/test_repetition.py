@@ -17,10 +17,9 @@ from tests.stages.simulation import Simulation
 from tests.stages.sweeps import (
     IN_FULL,
     LEASE_THAT_RUNS_OUT_AT_ONCE,
-    Points,
+    beyond,
     crash_everywhere,
     effects,
-    every_seventh,
     record,
     rows_of,
     strike_at,
@@ -148,8 +147,9 @@ def eventful(sim: Simulation) -> None:
     sim.finish_all()
 
 
-@pytest.mark.parametrize("points", [every_seventh, pytest.param(effects, marks=IN_FULL)])
+@pytest.mark.parametrize("depth", ["what the scenario lacks", pytest.param("everywhere", marks=IN_FULL)])
 def test_a_crash_in_the_middle_of_an_eventful_batch_ends_in_the_same_rows_and_jobs(
-    simulate: NewSimulation, points: Points
+    simulate: NewSimulation, depth: str
 ) -> None:
+    points = effects if depth == "everywhere" else beyond(undisturbed(simulate)[1])
     crash_everywhere(partial(make, simulate), eventful, outcome, points)

@@ -28,7 +28,7 @@ from tests.contracts.planting import NOW, plant
 from tests.stages.bedrock_answers import error
 from tests.stages.conftest import NewSimulation
 from tests.stages.simulation import Simulation
-from tests.stages.sweeps import crash_everywhere, effects
+from tests.stages.sweeps import crash_everywhere
 
 DAY = 86_400
 
@@ -301,7 +301,7 @@ def test_a_kill_at_any_instant_of_a_removal_ends_in_the_same(simulate: NewSimula
     def outcome(sim: Simulation) -> object:
         return left_in_s3(sim, found[0]), rows(sim), sim.store.count(found[0]), sim.objects.keys()
 
-    crash_everywhere(make, act, outcome, effects)
+    crash_everywhere(make, act, outcome)
 
 
 def test_no_plan_ever_stands_without_the_results_of_what_it_bought(sim: Simulation) -> None:
