@@ -11,6 +11,7 @@ from daemon.adapters.store.database import Database
 from daemon.adapters.tables import audit
 
 MOST = 500
+_ADD = insert(audit)
 
 
 class Auditing:
@@ -40,4 +41,4 @@ def note(connection: Connection, actor: str, verb: Verb, target: str, **more: An
 def add_entry(connection: Connection, actor: str, deed: Deed, phase: Phase) -> None:
     """Add an entry, by the clock of this machine; long words are cut."""
     values = {name: value[:MOST] if type(value) is str else value for name, value in asdict(deed).items()}
-    connection.execute(insert(audit).values(at=datetime.now(UTC), actor=actor, phase=phase, **values))
+    connection.execute(_ADD, {"at": datetime.now(UTC), "actor": actor, "phase": phase, **values})

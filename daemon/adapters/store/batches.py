@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, bindparam, select
 
 from consumers.core.lifecycle import BatchState, ChunkState
 from consumers.core.rows import Batch, Held, NewBatch, Verb
@@ -23,6 +23,9 @@ from daemon.adapters.tables import (
 from schemas.messages import Terms, requester
 
 _COLUMNS = [column for column in batches.c if column.name not in {"request", "lease_token", "lease_until"}]
+_BATCH = select(*_COLUMNS).where(batches.c.batch_id == bindparam("id"))
+_LEFT = select(chunks.c.chunk_id).where(chunks.c.batch_id == batches.c.batch_id, chunk_unended).exists()
+_THROUGH = select(~_LEFT).where(batches.c.batch_id == bindparam("id"), batches.c.state != BatchState.PLANNING)
 
 
 class Batches:
@@ -60,7 +63,7 @@ class Batches:
     def batch(self, batch_id: str) -> Batch | None:
         """Return one batch."""
         with self.database.read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(batches.c.batch_id == batch_id)).first()
+            row = connection.execute(_BATCH, {"id": batch_id}).first()
             return _batch(row) if row else None
 
     def request_of(self, batch_id: str) -> str:
@@ -106,10 +109,8 @@ class Batches:
 
     def is_through(self, batch_id: str) -> bool:
         """Tell whether a plan is complete and no chunk of it is still on its way."""
-        left = select(chunks.c.chunk_id).where(chunks.c.batch_id == batch_id, chunk_unended).exists()
-        asked = select(~left).where(batches.c.batch_id == batch_id, batches.c.state != BatchState.PLANNING)
         with self.database.read() as connection:
-            return bool(connection.execute(asked).scalar_one_or_none())
+            return bool(connection.execute(_THROUGH, {"id": batch_id}).scalar_one_or_none())
 
 
 def _batch(row: Row[Any]) -> Batch:

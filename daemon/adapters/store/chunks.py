@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, select, update
 
 from consumers.core.layout import parse_chunk_id
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState, JobStatus
@@ -63,6 +63,7 @@ _CHUNK = (
     )
     .join(batches, batches.c.batch_id == chunks.c.batch_id)
     .outerjoin(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
+    .where(chunks.c.chunk_id == bindparam("id"))
 )
 _GOOD = (Outcome.SUCCEEDED.value, Outcome.TRUNCATED.value)
 
@@ -174,7 +175,7 @@ class Chunks:
 
 def read_chunk(connection: Connection, chunk_id: str) -> Chunk | None:
     """Read a chunk with its batch's terms and its job."""
-    row = connection.execute(_CHUNK.where(chunks.c.chunk_id == chunk_id)).first()
+    row = connection.execute(_CHUNK, {"id": chunk_id}).first()
     return _chunk(row) if row else None
 
 

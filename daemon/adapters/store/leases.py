@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy import BindParameter, Column, Connection, Double, Table, bindparam, or_, select, update
 from sqlalchemy.sql.dml import Update
+from sqlalchemy.sql.selectable import Select
 
 from consumers.core.faults import LeaseLost
 from consumers.core.rows import Held, Leased
@@ -45,9 +46,15 @@ def _release(table: Table, key: Column[Any]) -> Update:
     )
 
 
+def _mine(table: Table, key: Column[Any]) -> Select[Any]:
+    mine = select(key).where(key == bindparam("id"), table.c.lease_token == bindparam("token"))
+    return mine.with_for_update(key_share=True)
+
+
 _TAKE = {kind: _take(*place) for kind, place in PLACES.items()}
 _RENEW = {kind: _renew(*place) for kind, place in PLACES.items()}
 _RELEASE = {kind: _release(*place) for kind, place in PLACES.items()}
+_MINE = {kind: _mine(*place) for kind, place in PLACES.items()}
 
 
 class Leases:
@@ -84,9 +91,8 @@ def let_go(connection: Connection, held: Held) -> None:
 
 def guard(connection: Connection, held: Held) -> None:
     """Lock the held row for this transaction and make sure that the lease is still ours."""
-    table, key = PLACES[held.kind]
-    mine = select(key).where(key == held.id, table.c.lease_token == held.token)
-    if connection.execute(mine.with_for_update(key_share=True)).first() is None:
+    mine = {"id": held.id, "token": held.token}
+    if connection.execute(_MINE[held.kind], mine).first() is None:
         raise LeaseLost(f"the lease of {held.kind} {held.id} is another's by now")
 
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from consumers.core import gate
 from consumers.core.gate import ALL_MODELS
 from daemon.adapters.store.database import insert_new
 from daemon.adapters.tables import chunks, models
+
+_BASE = select(chunks.c.base_model).where(chunks.c.chunk_id == bindparam("id"))
+_READ = select(models).where(models.c.model.in_([ALL_MODELS, bindparam("base")]))
+_LOCK = _READ.order_by(models.c.model).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,17 @@ class ModelRow:
 
 def model_of(connection: Connection, chunk_id: str) -> str:
     """Return a chunk's base model, which never changes; empty for an unknown chunk."""
-    asked = select(chunks.c.base_model).where(chunks.c.chunk_id == chunk_id)
-    return connection.execute(asked).scalar_one_or_none() or ""
+    return connection.execute(_BASE, {"id": chunk_id}).scalar_one_or_none() or ""
 
 
 def lock_model(connection: Connection, base: str) -> ModelRow:
     """Lock the row of a base model, and the row that speaks for all; always before any chunk's."""
     names = {ALL_MODELS, base}
-    asked = select(models).where(models.c.model.in_(sorted(names))).order_by(models.c.model).with_for_update()
-    found = connection.execute(asked).all()
+    found = connection.execute(_LOCK, {"base": base}).all()
     if len(found) < len(names):
         blank = {"block_seconds": 0, "failed_in_a_row": 0}
         insert_new(connection, models, [{"model": name, **blank} for name in sorted(names)])
-        found = connection.execute(asked).all()
+        found = connection.execute(_LOCK, {"base": base}).all()
     return _model_row(found, base)
 
 
@@ -82,8 +84,7 @@ def let_probe(connection: Connection, base: str, now: datetime) -> None:
 
 def read_model(connection: Connection, base: str) -> ModelRow:
     """Read the row of a base model, and the row that speaks for all, without a lock."""
-    asked = select(models).where(models.c.model.in_([ALL_MODELS, base]))
-    return _model_row(connection.execute(asked).all(), base)
+    return _model_row(connection.execute(_READ, {"base": base}).all(), base)
 
 
 def _model_row(found: Sequence[Row[Any]], base: str) -> ModelRow:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core.rows import Held
@@ -16,6 +16,24 @@ from daemon.adapters.store.database import Database, insert
 from daemon.adapters.store.leases import guard
 from daemon.adapters.tables import batches, chunk_starts, chunks, days, job_open, jobs
 from schemas.models import base_model
+
+_READ: Select[Any] = select(
+    chunks.c.chunk_id,
+    chunks.c.batch_id,
+    chunks.c.estimate_usd,
+    chunks.c.committed_usd,
+    chunks.c.committed_on,
+).where(chunks.c.chunk_id == bindparam("id"))
+_COMMIT = (
+    update(chunks)
+    .where(chunks.c.chunk_id == bindparam("id"))
+    .values(committed_usd=bindparam("amount"), committed_on=bindparam("day"))
+)
+_ADD = (
+    update(batches)
+    .where(batches.c.batch_id == bindparam("id"))
+    .values(committed_usd=batches.c.committed_usd + bindparam("more"))
+)
 
 
 class Money:
@@ -76,18 +94,14 @@ def day_of(now: datetime) -> str:
 
 
 def _read(connection: Connection, chunk_id: str) -> Row[Any]:
-    columns = (chunks.c.chunk_id, chunks.c.batch_id, chunks.c.estimate_usd)
-    asked: Select[Any] = select(*columns, chunks.c.committed_usd, chunks.c.committed_on)
-    return connection.execute(asked.where(chunks.c.chunk_id == chunk_id)).one()
+    return connection.execute(_READ, {"id": chunk_id}).one()
 
 
 def _commit(connection: Connection, before: Row[Any], amount: Decimal | None, day: str | None) -> None:
-    chunk = update(chunks).where(chunks.c.chunk_id == before.chunk_id)
-    connection.execute(chunk.values(committed_usd=amount, committed_on=day))
+    connection.execute(_COMMIT, {"id": before.chunk_id, "amount": amount, "day": day})
     more = (amount or Decimal(0)) - (before.committed_usd or Decimal(0))
     if more:
-        batch = update(batches).where(batches.c.batch_id == before.batch_id)
-        connection.execute(batch.values(committed_usd=batches.c.committed_usd + more))
+        connection.execute(_ADD, {"id": before.batch_id, "more": more})
         new = insert(connection, days).values(day=day or before.committed_on, committed_usd=more)
         total = {"committed_usd": days.c.committed_usd + new.excluded.committed_usd}
         connection.execute(new.on_conflict_do_update(index_elements=[days.c.day], set_=total))

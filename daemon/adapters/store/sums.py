@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, and_, bindparam, func, or_, select
 
 from consumers.core.lifecycle import CHUNK_ENDS
 from consumers.core.rows import BatchCount, Spent
@@ -99,9 +99,7 @@ def tokens_by_day(batch_id: str) -> Any:
 
 def spent_on(connection: Connection, chunk_id: str) -> Spent:
     """Sum what a chunk came to: its records, superseded or not, and its padding."""
-    bought = select(*spent_columns()).where(records.c.chunk_id == chunk_id)
-    padding = select(*_padding_sums()).where(chunks.c.chunk_id == chunk_id)
-    return _added([connection.execute(bought).one(), connection.execute(padding).one()])
+    return _added([connection.execute(asked, {"id": chunk_id}).one() for asked in _SPENT_ON])
 
 
 def spent_columns() -> tuple[Label[Any], ...]:
@@ -155,6 +153,12 @@ def _padding_sums() -> tuple[Label[Any], ...]:
         chunks.c.padding_cost_usd,
         _padding_unpriced,
     )
+
+
+_SPENT_ON = (
+    select(*spent_columns()).where(records.c.chunk_id == bindparam("id")),
+    select(*_padding_sums()).where(chunks.c.chunk_id == bindparam("id")),
+)
 
 
 def _chunks(batch_id: str) -> Any:

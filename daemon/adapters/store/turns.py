@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
@@ -42,24 +42,25 @@ def waiting(
     """
     if not room:
         return []
-    heads = {row.batch_id: row for row in connection.execute(_heads(base, state))}
+    heads = {row.batch_id: row for row in connection.execute(_HEADS[state], {"base": base})}
     found: list[Candidate] = []
     batches_left = room
     for head in gate.in_order([_candidate(row) for row in heads.values()], in_use, now):
         if not batches_left:
             break
         affordable = need_not_wait(purse(head.batch_id, batch_left(heads[head.batch_id])))
-        rows = connection.execute(_free(base, state, head.batch_id, room, now).where(*affordable)).all()
+        which = {"base": base, "batch": head.batch_id, "now": now, "room": room}
+        rows = connection.execute(_FREE[state].where(*affordable), which).all()
         found += [_candidate(row) for row in rows]
         batches_left -= bool(rows)
     return found
 
 
-def _heads(base: str, state: ChunkState) -> Select[Any]:
+def _heads(state: ChunkState) -> Select[Any]:
     """Read the first chunk of each batch that may go on; the index alone answers for all the others."""
     first = (
         select(chunks.c.batch_id, func.min(chunks.c.number).label("number"))
-        .where(chunks.c.base_model == base, chunk_starts, state_in(chunks, [state]))
+        .where(chunks.c.base_model == bindparam("base"), chunk_starts, state_in(chunks, [state]))
         .group_by(chunks.c.batch_id)
         .subquery()
     )
@@ -72,24 +73,28 @@ def _heads(base: str, state: ChunkState) -> Select[Any]:
     )
 
 
-def _free(base: str, state: ChunkState, batch_id: str, room: int, now: datetime) -> Select[Any]:
+def _free(state: ChunkState) -> Select[Any]:
     free: Select[Any] = (
         select(*_CANDIDATE)
         .join(batches, batches.c.batch_id == chunks.c.batch_id)
         .where(
-            chunks.c.base_model == base,
-            chunks.c.batch_id == batch_id,
+            chunks.c.base_model == bindparam("base"),
+            chunks.c.batch_id == bindparam("batch"),
             chunk_starts,
             state_in(chunks, [state]),
             let_through,
             ~is_held(chunks),
-            or_(chunks.c.wake_after.is_(None), chunks.c.wake_after <= now),
+            or_(chunks.c.wake_after.is_(None), chunks.c.wake_after <= bindparam("now")),
             ~has_job,
         )
         .order_by(chunks.c.number)
-        .limit(room)
+        .limit(bindparam("room", type_=Integer()))
     )
     return free
+
+
+_HEADS = {state: _heads(state) for state in (ChunkState.READY, ChunkState.PLANNED)}
+_FREE = {state: _free(state) for state in _HEADS}
 
 
 def _candidate(row: Row[*tuple[Any, ...]]) -> Candidate:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
 from consumers.core import gate
@@ -20,6 +20,52 @@ STAGED = (ChunkState.PREPARING, ChunkState.READY)
 has_job = exists().where(jobs.c.chunk_id == chunks.c.chunk_id)
 without_proof = jobs.c.status.not_in(sorted(PAST_VALIDATION))
 let_through = or_(batches.c.canary.is_(None), chunks.c.number < batches.c.canary)
+
+
+_base = bindparam("base", type_=chunks.c.base_model.type)
+_ASKING = (
+    select(
+        chunks.c.state,
+        chunks.c.priority,
+        chunks.c.created_at,
+        chunks.c.estimate_usd,
+        chunks.c.batch_id,
+        batches.c.state.label("batch_state"),
+        batches.c.cancelled,
+        batches.c.stopped,
+        batches.c.budget_usd,
+        batches.c.committed_usd,
+        (~let_through).label("held_back"),
+        has_job.label("claimed"),
+    )
+    .join(batches, batches.c.batch_id == chunks.c.batch_id)
+    .where(chunks.c.chunk_id == bindparam("id"))
+)
+_JOBS = select(func.count(), func.count().filter(jobs.c.arn.is_(None))).where(
+    jobs.c.base_model == _base, job_open
+)
+_STAGED = (
+    select(
+        chunks.c.batch_id,
+        chunks.c.priority,
+        chunks.c.created_at,
+        chunks.c.estimate_usd,
+        and_(chunks.c.state == ChunkState.READY, is_held(chunks)).label("at_gate"),
+    )
+    .where(chunks.c.base_model == _base, chunk_starts, state_in(chunks, STAGED), ~has_job)
+    .order_by(chunks.c.created_at, chunks.c.number)
+)
+_JOBS_BY_BATCH = (
+    select(chunks.c.batch_id, func.count())
+    .join(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
+    .where(jobs.c.base_model == _base, job_open)
+    .group_by(chunks.c.batch_id)
+)
+_UNREAD_BY_BATCH = (
+    select(chunks.c.batch_id, func.count())
+    .where(chunks.c.base_model == _base, chunk_unread)
+    .group_by(chunks.c.batch_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +89,7 @@ class Asking:
 
 def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
     """Read what counts for a chunk."""
-    asked = (
-        select(
-            chunks.c.state,
-            chunks.c.priority,
-            chunks.c.created_at,
-            chunks.c.estimate_usd,
-            chunks.c.batch_id,
-            batches.c.state.label("batch_state"),
-            batches.c.cancelled,
-            batches.c.stopped,
-            batches.c.budget_usd,
-            batches.c.committed_usd,
-            (~let_through).label("held_back"),
-            has_job.label("claimed"),
-        )
-        .join(batches, batches.c.batch_id == chunks.c.batch_id)
-        .where(chunks.c.chunk_id == chunk_id)
-    )
-    row = connection.execute(asked).one()
+    row = connection.execute(_ASKING, {"id": chunk_id}).one()
     chunk = ChunkView(
         ChunkState(row.state),
         gate.rank_of(row.priority, row.created_at, now),
@@ -77,9 +105,7 @@ def asking(connection: Connection, chunk_id: str, now: datetime) -> Asking:
 
 def jobs_view(connection: Connection, row: ModelRow) -> ModelView:
     """Read what counts for claiming a slot."""
-    unconfirmed = func.count().filter(jobs.c.arn.is_(None))
-    asked = select(func.count(), unconfirmed).where(jobs.c.base_model == row.model, job_open)
-    jobs_open, claims = connection.execute(asked).one()
+    jobs_open, claims = connection.execute(_JOBS, {"base": row.model}).one()
     unread = 0 if row.proven else unread_failures(connection, row.model)
     return ModelView(
         row.paused,
@@ -100,11 +126,6 @@ def model_view(connection: Connection, row: ModelRow, staged: Sequence[Staged]) 
 
 def read_staged(connection: Connection, base: str, now: datetime) -> list[Staged]:
     """Read the staged chunks of a model, oldest plans first."""
-    columns = (chunks.c.batch_id, chunks.c.priority, chunks.c.created_at, chunks.c.estimate_usd)
-    at_gate = and_(chunks.c.state == ChunkState.READY, is_held(chunks)).label("at_gate")
-    asked = select(*columns, at_gate).where(
-        chunks.c.base_model == base, chunk_starts, state_in(chunks, STAGED), ~has_job
-    )
     return [
         Staged(
             row.batch_id,
@@ -112,25 +133,18 @@ def read_staged(connection: Connection, base: str, now: datetime) -> list[Staged
             row.estimate_usd,
             bool(row.at_gate),
         )
-        for row in connection.execute(asked.order_by(chunks.c.created_at, chunks.c.number))
+        for row in connection.execute(_STAGED, {"base": base})
     ]
 
 
 def jobs_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     """Count the open jobs of each batch."""
-    asked = (
-        select(chunks.c.batch_id, func.count())
-        .join(jobs, jobs.c.chunk_id == chunks.c.chunk_id)
-        .where(jobs.c.base_model == base, job_open)
-        .group_by(chunks.c.batch_id)
-    )
-    return dict(_pairs(connection, asked))
+    return _counts(connection, _JOBS_BY_BATCH, base)
 
 
 def unread_by_batch(connection: Connection, base: str) -> Mapping[str, int]:
     """Count the chunks of each batch whose job ended and whose results are not stored yet."""
-    asked = select(chunks.c.batch_id, func.count()).where(chunks.c.base_model == base, chunk_unread)
-    return dict(_pairs(connection, asked.group_by(chunks.c.batch_id)))
+    return _counts(connection, _UNREAD_BY_BATCH, base)
 
 
 def unread_failures(connection: Connection, base: str) -> int:
@@ -154,5 +168,5 @@ def batch_left(row: Row[*tuple[Any, ...]]) -> Decimal | None:
     return None if row.budget_usd is None else row.budget_usd - row.committed_usd
 
 
-def _pairs(connection: Connection, asked: Select[Any]) -> list[tuple[str, int]]:
-    return [(row[0], row[1]) for row in connection.execute(asked)]
+def _counts(connection: Connection, asked: Select[Any], base: str) -> Mapping[str, int]:
+    return {row[0]: row[1] for row in connection.execute(asked, {"base": base})}

@@ -4,7 +4,19 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from consumers.core.gate import rest_of
 from consumers.core.lifecycle import BATCH_ENDS, BatchState, ChunkState
@@ -33,6 +45,9 @@ from daemon.adapters.tables import (
 )
 
 A_WEEK = timedelta(days=7)
+_SETTLED = delete(findings).where(
+    findings.c.kind == bindparam("of_kind"), findings.c.subject.in_(bindparam("subjects", expanding=True))
+)
 _claimed = exists().where(jobs.c.chunk_id == chunks.c.chunk_id, jobs.c.arn.is_(None))
 
 
@@ -101,8 +116,7 @@ class Watch:
         """Forget findings that are so no more."""
         with self.database.once() as connection:
             for page in pages(subjects):
-                found = delete(findings).where(findings.c.kind == kind, findings.c.subject.in_(page))
-                connection.execute(found)
+                connection.execute(_SETTLED, {"of_kind": kind, "subjects": list(page)})
 
     def forget_outlived(self, now: datetime) -> None:
         """Forget the findings whose cause is gone, and those that are a week old and stay as they are."""
