@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from consumers.core import layout
 from daemon.adapters.store import SqlStore
+from daemon.cli import main
 from daemon.cli.program import VERBS
 from tests.cli.command_line import CommandLine
 from tests.contracts.planting import plant
@@ -26,16 +28,10 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def ask(cli: CommandLine, instruction: str, words: str = "") -> str:
-    """Ask as the script of a shell does, in a process of its own."""
+    """Ask as the script of a shell does."""
     asked = {ASKED: instruction, "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, **cli.environment, **asked},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
+    done = CliRunner().invoke(main, [], env={**cli.environment, **asked}, prog_name="novabatch")
+    assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
 
