@@ -22,7 +22,7 @@ def start(folder: Path, source: str, files: int) -> child.Join:
     return child.start(Scale.SHORT, "tests.bench.planning:plan_files", url=url, count=files, source=source)
 
 
-@pytest.mark.parametrize("source", ["list", "prefix"])
+@pytest.mark.parametrize("source", ["list", pytest.param("prefix", marks=pytest.mark.endurance)])
 def test_memory_does_not_grow_with_the_files_behind_the_window(tmp_path: Path, source: str) -> None:
     running = [start(tmp_path, source, files) for files in (WINDOW, MANY)]
     few, many = (join() for join in running)
