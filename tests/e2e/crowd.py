@@ -1,4 +1,4 @@
-"""Three submit processes over one PostgreSQL, all after the same ten slots."""
+"""Several submit processes over one PostgreSQL, all after the same ten slots."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,6 @@ SETTINGS = {
     "NOVABATCH_CLEANUP_AFTER_SUCCESS": "false",
     "NOVABATCH_RECONCILE_INTERVAL": "3600",  # nobody wakes a chunk but who makes room for it
 }
-ROLES = ("submit", "submit", "submit", "job_state")
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,15 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def crowd(folder: Path, url: str, run_seconds: float) -> Iterator[Machine]:
-    """Run a machine with three submit processes over one PostgreSQL."""
+def crowd(folder: Path, url: str, run_seconds: float, submits: int = 3) -> Iterator[Machine]:
+    """Run a machine with several submit processes over one PostgreSQL."""
     with machine(folder, start=(), step_seconds=0.05, NOVABATCH_DATABASE_URL=url, **SETTINGS) as running:
         control = running.local.server.control
         control.add_faults(events=UNTOLD)
         control.set(run_seconds=run_seconds, run_spread=0.3, jobs_per_model=SLOTS)
         environment = running.local.consumer_environment() | {"NOVABATCH_HTTP_PORT": "0"}
-        started = [forks.start(role, environment, folder / f"{n}-{role}.log") for n, role in enumerate(ROLES)]
+        roles = [*["submit"] * submits, "job_state"]
+        started = [forks.start(role, environment, folder / f"{n}-{role}.log") for n, role in enumerate(roles)]
         try:
             yield running
         finally:

@@ -1,4 +1,4 @@
-"""Three submit processes share ten slots: never an eleventh job, no slot empty for long, fair turns."""
+"""Three submit processes, or six, share ten slots: never an eleventh job, no slot empty for long, fair turns."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -36,10 +36,11 @@ def test_three_processes_fill_ten_slots_again_whenever_jobs_end_and_take_turns(
 
 @pytest.mark.endurance
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("submits", [3, 6])
 def test_a_machine_of_its_own_keeps_nearly_ten_jobs_open_all_the_time(
-    tmp_path: Path, postgres: Postgres
+    tmp_path: Path, postgres: Postgres, submits: int
 ) -> None:
-    with postgres.database() as url, crowd(tmp_path, url, run_seconds=5.5) as running:
+    with postgres.database() as url, crowd(tmp_path, url, run_seconds=5.5, submits=submits) as running:
         posted = datetime.now().astimezone()
         large, small = post(running, 80, 20)
         jobs = check(running, large, small)
@@ -72,7 +73,8 @@ def check(running: Machine, large: str, small: str) -> list[Job]:
     assert {batch.state for each in (large, small) if (batch := running.batch(each))} == {
         BatchState.COMPLETED
     }
-    assert len(jobs) == len(running.posted[large]) + len(running.posted[small])
+    files = len(running.posted[large]) + len(running.posted[small])
+    assert (len(jobs), running.local.server.control.calls()["s3"]["CopyObject"]["total"]) == (files, files)
     assert max(open_at(jobs, job.began) for job in jobs) == SLOTS
     calls = running.local.server.control.calls()["bedrock"]["CreateModelInvocationJob"]
     assert set(calls) == {"total", "200"}
