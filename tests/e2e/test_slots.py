@@ -1,4 +1,4 @@
-"""Three submit processes, or six, share ten slots: never an eleventh job, no slot empty for long, fair turns."""
+"""Three submit processes, or six, share ten slots: never an eleventh job, no slot empty for long, turns."""
 
 from collections import Counter
 from collections.abc import Sequence
