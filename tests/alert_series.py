@@ -90,6 +90,16 @@ def slots(used: int, waiting: str) -> Series:
     }
 
 
+def changes(found: int, told: int) -> Series:
+    """Changes of jobs, so many a minute found by the reconciler and so many told by events."""
+    return {
+        'novabatch_reconcile_actions_total{action="event_missed"}': f"0+{found}x90",
+        'novabatch_reconcile_actions_total{action="job_missed"}': "0+9x90",
+        'novabatch_jobs_total{status="Completed"}': f"0+{found + told}x90",
+        'novabatch_jobs_total{status="Submitted"}': "0+100x90",
+    }
+
+
 def polls(errors: int) -> Series:
     return {
         'novabatch_consumer_receives_total{queue="state", result="error"}': f"0+{errors}x60",

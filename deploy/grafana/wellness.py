@@ -121,9 +121,7 @@ SECOND: Sequence[Panel] = (
         f" 0 % where it found {FEW} or fewer, whose events may have been on their way.",
         ("yellow", 0.25),
         ("red", 0.5),
-    )
-    .to("NothingReconciled")
-    .reading("JobEventsMissed"),
+    ).to("JobEventsMissed"),
     replace(
         tile(
             "Received within 5 min",

@@ -176,6 +176,15 @@ def post_more(site: Site) -> None:
         post(site, f"more-{number}")
 
 
+def lose_all_events(site: Site) -> None:
+    site.control.add_faults(events={"drop_events": 1.0})
+
+
+def post_one(site: Site) -> None:
+    """Post a batch of one job, each time it is asked for."""
+    post(site, f"one-{len(site.machine.posted)}")
+
+
 def forget_the_models(site: Site) -> None:
     """Let a model end in ten days, and the price of another be known for 200."""
     today = datetime.now(UTC).date()

@@ -19,6 +19,7 @@ PLACES: Mapping[str, Plan] = {
     "work": Plan(AN_HOUR_A_MINUTE, {"NOVABATCH_SLOTS": "3", "NOVABATCH_RECEIVE_WAIT": queues.PATIENT}),
     "outage": Plan(AN_HOUR_A_MINUTE),
     "gone": Plan(AN_HOUR_A_MINUTE),
+    "unheard": Plan(AN_HOUR_A_MINUTE),
 }
 """The machines, each with its own Prometheus, all at once: most of the time they wait."""
 
@@ -54,6 +55,7 @@ TRIALS: Sequence[Trial] = (
         ill=queues.give_them_out_again,
     ),
     Trial("VisibilityExtensionFailing", "gone", queues.refuse_extensions),
+    Trial("JobEventsMissed", "unheard", faults.lose_all_events, ill=faults.post_one, mending=faults.post_one),
     Trial("JobOverdue", "days", faults.keep_a_job_open),
     Trial("BatchBudgetReached", "days", faults.spend_the_budget_of_a_batch),
     Trial("ConsumerVersionSkew", "days", queues.leave_one_behind, queues.bring_it_up_to_date),
