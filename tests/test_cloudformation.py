@@ -147,7 +147,7 @@ def test_only_its_own_queue_moves_messages_to_dead_letters(name: str) -> None:
 def test_every_queue_is_encrypted_by_sqs_or_by_the_key_that_lets_eventbridge_in() -> None:
     for queue in resources(type="AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", {"Ref": "AWS::NoValue"}, True]}
-        assert queue["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKey", {"Ref": "QueueKey"}]
+        assert queue["KmsMasterKeyId"]["Fn::If"][:2] == ["HasKey", {"Fn::GetAtt": ["QueueKey", "Arn"]}]
     account, events, senders = _within(resources()["QueueKey"]["KeyPolicy"])
     assert account["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
     assert events["Principal"] == {"Service": "events.amazonaws.com"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from consumers.core.faults import Missing, PassingFault, Throttled
+from consumers.core.faults import Denied, Missing, PassingFault, Throttled
 from daemon.adapters.burying import Burial
 from daemon.adapters.eventbridge import EventBus
 from daemon.adapters.sqs import SqsMailbox, make_client, open_mailbox, open_outlet
@@ -270,21 +270,20 @@ def stubbed(emulator: LocalAws) -> Iterator[tuple[SqsMailbox, Stubber]]:
         yield SqsMailbox(client, "https://queue", poller, "https://dead"), stubber
 
 
-def test_throttled_entries_are_not_final(stubbed: tuple[SqsMailbox, Stubber]) -> None:
+def test_entries_that_pass_or_wait_for_a_person_are_not_final(stubbed: tuple[SqsMailbox, Stubber]) -> None:
     """C5: SenderFault stands beside throttling too."""
     mailbox, stubber = stubbed
     failed = [
         {"Id": "0", "Code": "RequestThrottled", "SenderFault": True, "Message": "slow"},
         {"Id": "1", "Code": "InternalError", "SenderFault": False},
         {"Id": "2", "Code": "ReceiptHandleIsInvalid", "SenderFault": True},
+        {"Id": "3", "Code": "KMS.DisabledException", "SenderFault": True},
+        {"Id": "4", "Code": "KmsAccessDenied", "SenderFault": True},
     ]
     stubber.add_response("delete_message_batch", {"Successful": [], "Failed": failed})
-    refused = mailbox.delete(["a", "b", "c"])
-    assert {receipt: refusal.final for receipt, refusal in refused.items()} == {
-        "a": False,
-        "b": False,
-        "c": True,
-    }
+    refused = mailbox.delete(["a", "b", "c", "d", "e"])
+    assert [receipt for receipt, refusal in refused.items() if refusal.final] == ["c"]
+    assert len(refused) == 5
 
 
 @pytest.mark.parametrize(
@@ -294,6 +293,12 @@ def test_throttled_entries_are_not_final(stubbed: tuple[SqsMailbox, Stubber]) ->
         ("RequestThrottled", Throttled),
         ("OverLimit", Throttled),
         ("ExpiredToken", PassingFault),
+        # A person mends a key, as a permission.
+        ("KMS.AccessDeniedException", Denied),
+        ("KmsAccessDenied", Denied),
+        ("KMS.DisabledException", Denied),
+        ("KMS.ThrottlingException", Throttled),
+        ("KmsThrottled", Throttled),
     ],
 )
 def test_errors_mean_what_they_mean(

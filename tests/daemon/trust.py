@@ -353,7 +353,7 @@ TRUST: Mapping[str, Promise] = {
             "daemon/test_settling.py::test_a_follower_that_can_never_be_sent_is_not_tried_again_at_once",
             "daemon/test_settling.py::test_deletions_that_failed_within_an_answered_call_are_repeated",
             "daemon/test_settling.py::test_extensions_that_failed_within_an_answered_call_are_repeated_soon",
-            "contracts/test_mailbox.py::test_throttled_entries_are_not_final",
+            "contracts/test_mailbox.py::test_entries_that_pass_or_wait_for_a_person_are_not_final",
             "contracts/test_mailbox.py::test_an_event_a_bus_refused_is_named_by_its_position",
         ),
     ),
