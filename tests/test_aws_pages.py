@@ -170,7 +170,7 @@ def typed(folder: Path, command: str, task: str) -> tuple[str, list[str]]:
     return told.stdout, [each for each in calls.read_text().splitlines() if each.startswith("ecs")]
 
 
-def test_a_task_is_waited_for_however_long_it_takes_and_its_exit_code_told(tmp_path: Path) -> None:
+def test_a_task_is_waited_for_for_hours_and_its_exit_code_told(tmp_path: Path) -> None:
     said, (run, *waits, look) = typed(tmp_path, "run_task operator --overrides '{\"a b\":1}'", "the-task")
     assert said == "3\tEssential container in task exited\n"
     assert "--task-definition novabatch-services-operator" in run
