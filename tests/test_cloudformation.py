@@ -35,7 +35,7 @@ def resources(path: Path = template.RESOURCES, type: str = "") -> dict[str, Any]
 
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every statement of every policy in both templates, with the resource it stands in."""
+    """Yield every statement of every policy in all templates, with the resource it stands in."""
     for path in FILES:
         for name, properties in resources(path).items():
             for statement in _within(properties):
