@@ -282,7 +282,11 @@ def _running(programs: Path) -> Iterator[str]:
     try:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
         initdb = [programs / "initdb", "-D", folder / "data", "-U", ADMIN, "-A", "trust", "-E", "UTF8", "-N"]
-        _run_as(user, [*initdb, "--locale=C"])
+        try:
+            _run_as(user, [*initdb, "--locale=C"])
+        except PermissionError as error:
+            where = f"{programs} as the user {user}, under whom PostgreSQL runs for root"
+            raise RuntimeError(f"cannot run {where}: let others enter the folders above it") from error
         port = _free_port()
         with _server(user, programs, folder, port) as server:
             url = f"postgresql://{ADMIN}@127.0.0.1:{port}/postgres"

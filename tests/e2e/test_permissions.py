@@ -125,11 +125,18 @@ def cancel_a_job(running: Machine) -> None:
     control.add_faults(jobs=[{"outcome": "stuck", "state": "InProgress"}])
     batch_id = running.post("cancelled", running.originals("cancelled", 2))
     wait(lambda: any(job["status"] == "InProgress" for job in running.jobs(batch_id)))
+    wait(
+        lambda: "bedrock:ListModelInvocationJobs" in used_by(running, "job-state")
+    )  # a pass meets an open job
     send(running, stack.SUBMIT_QUEUE, type="cancel_batch", batch_id=batch_id)
     running.wait_for_end([batch_id])
     control.clear_faults()
     send(running, stack.SUBMIT_QUEUE, type="retry_batch", batch_id=batch_id)
     wait(lambda: (batch := running.batch(batch_id)) is not None and batch.state is BatchState.COMPLETED)
+
+
+def used_by(running: Machine, caller: str) -> set[str]:
+    return {action for _, action, _ in running.local.server.control.permissions()["used"].get(caller, ())}
 
 
 def clean_what_is_nobodys(running: Machine, batch_id: str) -> None:
